@@ -1,0 +1,1 @@
+"""Runs code, given a directory and an event; knows no AWS service."""

@@ -1,0 +1,1 @@
+"""The one HTTP door: identify, authenticate, parse, dispatch, serialize; command line; wiring."""

@@ -1,0 +1,1 @@
+"""One module per wire protocol family; each parses requests and serializes answers."""

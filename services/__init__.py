@@ -1,0 +1,1 @@
+"""What AWS does: one package per service; knows no HTTP."""

@@ -1,0 +1,3 @@
+from fogbank.services.apigateway.service import service
+
+__all__ = ["service"]

@@ -1,0 +1,3 @@
+from fogbank.services.dynamodb.service import service
+
+__all__ = ["service"]

@@ -1,0 +1,3 @@
+from fogbank.services.iam.service import service
+
+__all__ = ["service"]

@@ -1,0 +1,3 @@
+from fogbank.services.lambda_.service import service
+
+__all__ = ["service"]

@@ -1,0 +1,3 @@
+from fogbank.services.logs.service import service
+
+__all__ = ["service"]

@@ -1,0 +1,3 @@
+from fogbank.services.registry import Service
+
+service = Service("s3")

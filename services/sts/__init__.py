@@ -1,0 +1,3 @@
+from fogbank.services.sts.service import service
+
+__all__ = ["service"]

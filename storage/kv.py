@@ -1,0 +1,57 @@
+"""The narrow waist: one ordered, transactional key-value store under everything that has state."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """A consistent view of the store. Keys are ordered as bytes."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+
+    def range(
+        self, start: bytes, stop: bytes, *, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Pairs with `start <= key < stop`, in key order, fetched as they are consumed."""
+        ...
+
+
+class Writer(Reader, Protocol):
+    """A transaction that sees its own writes."""
+
+    def put(self, key: bytes, value: bytes) -> None: ...
+
+    def delete(self, key: bytes) -> None: ...
+
+    def delete_range(self, start: bytes, stop: bytes) -> None: ...
+
+    def sequence(self, name: bytes) -> int:
+        """The next number of `name`, from 1, strictly increasing in commit order."""
+        ...
+
+
+class Store(Protocol):
+    """`work` is a plain function over the transaction: no I/O, no clock, safe to run again.
+
+    What `work` raises is raised to the caller, and nothing of that `work` is kept.
+    """
+
+    async def read(self, work: Callable[[Reader], T], *, brief: bool = False) -> T:
+        """Run `work` on one consistent snapshot.
+
+        `brief` promises a few point reads or a range of a few pairs: the driver may then answer on
+        the event loop, which costs a tenth of a hop to a thread. Readers are closed when `work`
+        returns, so a range must be consumed inside it.
+        """
+        ...
+
+    async def write(self, work: Callable[[Writer], T]) -> T:
+        """Run `work` and commit: what it wrote is durable when this returns.
+
+        A caller that is cancelled while waiting does not undo the work, which may still commit.
+        """
+        ...
+
+    async def close(self) -> None: ...
