@@ -28,8 +28,8 @@ class HttpRequest:
             for key, value in self.headers:
                 lower.setdefault(key.lower(), value)
             self._lower = lower
-        value = self._lower.get(name)
-        return None if value is None else value.decode("latin-1")
+        found = self._lower.get(name)
+        return None if found is None else found.decode("latin-1")
 
 
 @dataclass(slots=True)
