@@ -1,6 +1,7 @@
 """Large byte streams: sealed, immutable, named by a transaction or not there at all."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from fogbank.storage.kv import Reader, Writer
@@ -9,12 +10,20 @@ from fogbank.storage.kv import Reader, Writer
 BlobRef = dict[str, Any]
 
 
+# Up to this size a blob is a value of the store: a put is then one group commit and no file.
+INLINE_BYTES_MAX = 64 << 10
+
+
 class BlobMissing(Exception):
     """A record names a blob that is not there."""
 
 
 class BlobDamaged(Exception):
     """A blob's bytes are not those that were written: truncated, altered or moved."""
+
+
+class BlobStoreFull(Exception):
+    """There is no space left for a blob; nothing of it was left behind."""
 
 
 class Staged(Protocol):
@@ -41,7 +50,17 @@ class Blobs(Protocol):
         ...
 
     def release(self, tx: Writer, ref: BlobRef) -> None:
-        """Part of `tx`: the bytes are removed some time after its commit; readers finish first."""
+        """Part of `tx`: the bytes are removed some time after its commit; readers finish first.
+
+        A reader has until some seconds after its transaction to call `read`, `load` or `hold`.
+        """
+        ...
+
+    def hold(self, refs: Iterable[BlobRef]) -> AbstractContextManager[None]:
+        """Within the context the blobs stay readable, even when they are released.
+
+        For a body made of many blobs that are read one after the other; `read` holds its own.
+        """
         ...
 
     def load(self, tx: Reader, ref: BlobRef) -> bytes | None:

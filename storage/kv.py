@@ -6,6 +6,25 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 
+class StoreFailed(Exception):
+    """The store could not keep or read what it was asked to; nothing of the `work` is kept."""
+
+
+class StoreFull(StoreFailed):
+    """There is no space left for the database; it works again when there is."""
+
+
+class StoreDamaged(StoreFailed):
+    """The database is not one, or not under this key, or its pages are not as written."""
+
+
+class StoreClosed(StoreFailed):
+    """The store was closed before the `work` was queued."""
+
+    def __init__(self) -> None:
+        super().__init__("the store is closed")
+
+
 class Reader(Protocol):
     """A consistent view of the store. Keys are ordered as bytes."""
 
@@ -14,7 +33,10 @@ class Reader(Protocol):
     def range(
         self, start: bytes, stop: bytes, *, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Pairs with `start <= key < stop`, in key order, fetched as they are consumed."""
+        """Pairs with `start <= key < stop`, in key order, fetched as they are consumed.
+
+        They are those of the moment of the call, whatever the `work` writes while it iterates.
+        """
         ...
 
 

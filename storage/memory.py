@@ -1,60 +1,131 @@
-"""A `Store` in memory: the twin that contract tests compare with, and a store for unit tests."""
+"""A `Store` and `Blobs` in memory: the twins that contract tests compare with, for unit tests."""
 
 import bisect
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
-from fogbank.storage.kv import Reader, T, Writer
-
-_SEQUENCES = b"\x00sequence\x00"
+from fogbank.storage.blobs import INLINE_BYTES_MAX, BlobMissing, BlobRef, Staged
+from fogbank.storage.keys import pack
+from fogbank.storage.kv import Reader, StoreClosed, T, Writer
+from fogbank.storage.overlay import Overlay
 
 
 class MemoryStore:
-    """Nothing is durable. Each `work` runs on a copy that replaces the state when it returns."""
+    """Nothing is durable. A `work` writes to an overlay that is applied when it returns."""
 
     def __init__(self) -> None:
         self._pairs: dict[bytes, bytes] = {}
+        self._keys: list[bytes] = []
+        self._open = True
 
     async def read(self, work: Callable[[Reader], T], *, brief: bool = False) -> T:
-        return work(_Transaction(dict(self._pairs)))
+        return self._run(work, keep=False)
 
     async def write(self, work: Callable[[Writer], T]) -> T:
-        transaction = _Transaction(dict(self._pairs))
-        result = work(transaction)
-        self._pairs = transaction.pairs
+        return self._run(work, keep=True)
+
+    def _run(self, work: Callable[[Overlay], T], *, keep: bool) -> T:
+        if not self._open:
+            raise StoreClosed
+        overlay = Overlay(_Pairs(self._pairs, self._keys))
+        try:
+            result = work(overlay)
+        finally:
+            overlay.close()
+        if keep:
+            self._apply(overlay)
         return result
 
+    def _apply(self, overlay: Overlay) -> None:
+        for start, stop in overlay.cleared:
+            low, high = bisect.bisect_left(self._keys, start), bisect.bisect_left(self._keys, stop)
+            for key in self._keys[low:high]:
+                del self._pairs[key]
+            del self._keys[low:high]
+        for key, value in overlay.pending.items():
+            if value is not None:
+                if key not in self._pairs:
+                    bisect.insort(self._keys, key)
+                self._pairs[key] = value
+            elif self._pairs.pop(key, None) is not None:
+                del self._keys[bisect.bisect_left(self._keys, key)]
+
     async def close(self) -> None:
-        self._pairs = {}
+        self._open = False
 
 
-class _Transaction:
-    def __init__(self, pairs: dict[bytes, bytes]) -> None:
-        self.pairs = pairs
+class _Pairs:
+    """The store as it is; it does not change while a `work` runs, for that never waits."""
+
+    def __init__(self, pairs: dict[bytes, bytes], keys: list[bytes]) -> None:
+        self._pairs = pairs
+        self._keys = keys
 
     def get(self, key: bytes) -> bytes | None:
-        return self.pairs.get(key)
+        return self._pairs.get(key)
 
     def range(
         self, start: bytes, stop: bytes, *, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        ordered = sorted(self.pairs)
-        chosen = ordered[bisect.bisect_left(ordered, start) : bisect.bisect_left(ordered, stop)]
-        for key in reversed(chosen) if reverse else chosen:
-            if key in self.pairs:
-                yield key, self.pairs[key]
+        low, high = bisect.bisect_left(self._keys, start), bisect.bisect_left(self._keys, stop)
+        at = range(high - 1, low - 1, -1) if reverse else range(low, high)
+        return ((self._keys[index], self._pairs[self._keys[index]]) for index in at)
 
-    def put(self, key: bytes, value: bytes) -> None:
-        self.pairs[key] = value
 
-    def delete(self, key: bytes) -> None:
-        self.pairs.pop(key, None)
+@dataclass(slots=True)
+class _StagedBytes:
+    id: str
+    data: bytes
+    size_bytes: int
 
-    def delete_range(self, start: bytes, stop: bytes) -> None:
-        for key, _ in list(self.range(start, stop)):
-            del self.pairs[key]
 
-    def sequence(self, name: bytes) -> int:
-        key = _SEQUENCES + name
-        number = int(self.pairs.get(key, b"0")) + 1
-        self.pairs[key] = b"%d" % number
-        return number
+class MemoryBlobs:
+    """Blobs as values of the store, in clear. Large ones are not `load`ed, as with files."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self._numbers = itertools.count(1)
+
+    async def stage(self, chunks: AsyncIterator[bytes], *, key_name: str) -> Staged:
+        data = b"".join([chunk async for chunk in chunks])
+        return _StagedBytes(f"{next(self._numbers):032x}", data, len(data))
+
+    def attach(self, tx: Writer, staged: Staged) -> BlobRef:
+        assert isinstance(staged, _StagedBytes)
+        tx.put(_key(staged.id), staged.data)
+        inline = staged.size_bytes <= INLINE_BYTES_MAX
+        return {"id": staged.id, "size": staged.size_bytes, "inline": inline}
+
+    async def discard(self, staged: Staged) -> None:
+        pass
+
+    def release(self, tx: Writer, ref: BlobRef) -> None:
+        tx.delete(_key(ref["id"]))
+
+    def load(self, tx: Reader, ref: BlobRef) -> bytes | None:
+        if not ref["inline"]:
+            return None
+        return self._data(tx, ref)
+
+    def hold(self, refs: Iterable[BlobRef]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    async def read(
+        self, ref: BlobRef, start: int = 0, stop: int | None = None
+    ) -> AsyncIterator[bytes]:
+        data = await self._store.read(lambda tx: self._data(tx, ref))
+        wanted = data[start:stop]
+        for at in range(0, len(wanted), INLINE_BYTES_MAX):
+            yield wanted[at : at + INLINE_BYTES_MAX]
+
+    def _data(self, tx: Reader, ref: BlobRef) -> bytes:
+        data = tx.get(_key(ref["id"]))
+        if data is None:
+            raise BlobMissing(f"blob {ref['id']} is not there")
+        return data
+
+
+def _key(blob_id: str) -> bytes:
+    return pack("blobs", "inline", blob_id)
