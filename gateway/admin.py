@@ -1,0 +1,122 @@
+"""The stack's own pages: health, status, traces, log lines, dead letters."""
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+
+from fogbank import __version__
+from fogbank.gateway.http import HttpRequest, HttpResponse
+from fogbank.gateway.log import Log
+from fogbank.gateway.settings import Settings
+from fogbank.services.context import Stack
+
+TRACES_DEFAULT = 100
+LINES_DEFAULT = 200
+
+Query = dict[str, list[str]]
+Answer = tuple[int, Any]
+
+
+class Pages:
+    """JSON for people, for `fogbank status` and for test containers; read only."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        settings: Settings,
+        log: Log,
+        requests_in_progress: Callable[[], int],
+        dead_letters: Callable[[int], Awaitable[list[dict[str, Any]]]],
+    ) -> None:
+        self._stack = stack
+        self._settings = settings
+        self._log = log
+        self._requests_in_progress = requests_in_progress
+        self._dead_letters = dead_letters
+        self._started_s = time.monotonic()
+        self._pages: dict[str, Callable[[Query], Awaitable[Answer]]] = {
+            "/_fogbank/health": self._health,
+            "/_localstack/health": self._health,
+            "/_localstack/info": self._info,
+            "/_fogbank/status": self._status,
+            "/_fogbank/traces": self._traces,
+            "/_fogbank/logs": self._logs,
+            "/_fogbank/dead-letters": self._dead,
+        }
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        page = self._pages.get(request.path.rstrip("/"))
+        if page is None:
+            status, document = 404, {"error": "no such page", "pages": sorted(self._pages)}
+        elif request.method not in ("GET", "HEAD"):
+            status, document = 405, {"error": "pages are read with GET"}
+        else:
+            status, document = await page(parse_qs(request.query))
+        body = orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE, default=str)
+        return HttpResponse(status, [(b"Content-Type", b"application/json")], body)
+
+    async def _health(self, query: Query) -> Answer:
+        loaded = self._stack.catalog.loaded()
+        services = {
+            name: "running" if name in loaded else "available"
+            for name in self._stack.catalog.names()
+        }
+        document = {"services": services, "edition": "fogbank", "version": __version__}
+        return 200, {**document, "status": "ok", "pid": os.getpid()}
+
+    async def _info(self, query: Query) -> Answer:
+        return 200, {"version": __version__, "edition": "fogbank", "is_license_activated": False}
+
+    async def _status(self, query: Query) -> Answer:
+        settings = self._settings
+        return 200, {
+            "version": __version__,
+            "python": sys.version.split()[0],
+            "pid": os.getpid(),
+            "endpoint": self._stack.endpoint,
+            "uptimeSeconds": round(time.monotonic() - self._started_s, 1),
+            "dataDir": str(settings.data_dir),
+            "durability": settings.durability,
+            "auth": settings.auth,
+            "isolation": self._stack.functions.isolation(),
+            "services": {
+                "known": self._stack.catalog.names(),
+                "loaded": self._stack.catalog.loaded(),
+            },
+            "requestsInProgress": self._requests_in_progress(),
+            "memoryBytes": memory_bytes(),
+        }
+
+    async def _traces(self, query: Query) -> Answer:
+        wanted = query.get("id")
+        if wanted:
+            trace = self._stack.traces.trace(wanted[0])
+            return (200, trace) if trace else (404, {"error": "no such trace"})
+        return 200, {"traces": self._stack.traces.traces(_limit(query, TRACES_DEFAULT))}
+
+    async def _logs(self, query: Query) -> Answer:
+        return 200, {"lines": self._log.lines(_limit(query, LINES_DEFAULT))}
+
+    async def _dead(self, query: Query) -> Answer:
+        return 200, {"deadLetters": await self._dead_letters(_limit(query, TRACES_DEFAULT))}
+
+
+def memory_bytes() -> int:
+    """The resident memory of this process; its peak where the system tells no more."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123  # a path object adds nothing
+            return int(statm.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _limit(query: Query, default: int) -> int:
+    text = query.get("limit", [""])[0]
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else default

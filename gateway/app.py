@@ -1,0 +1,81 @@
+"""The bare ASGI callable: a scope becomes a request, a response becomes bytes on the wire."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from fogbank.gateway.http import HttpRequest, HttpResponse
+from fogbank.gateway.server import Application, ClientGone
+from fogbank.services.body import Body
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Respond = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
+
+def application(respond: Respond) -> Application:
+    """An ASGI application that answers each request with what `respond` returns for it."""
+
+    async def serve(scope: Any, receive: Receive, send: Send) -> None:
+        request = HttpRequest(
+            scope["method"],
+            scope["raw_path"].decode("latin-1"),
+            scope["query_string"].decode("latin-1"),
+            scope["raw_headers"],
+            Body(_incoming(receive), length=_length(scope["headers"])),
+            scope["client"][0] if scope["client"] else "",
+            scope["http_version"],
+        )
+        try:
+            await _send(await respond(request), send)
+        except ClientGone:
+            # Nobody is left to answer; the handler has cleaned up on its way out.
+            return
+
+    return serve
+
+
+async def _incoming(receive: Receive) -> AsyncIterator[bytes]:
+    """The body in pieces, as they arrive; raises ClientGone when it breaks off."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        if message["body"]:
+            yield message["body"]
+        if not message["more_body"]:
+            return
+
+
+def _length(headers: list[tuple[bytes, bytes]]) -> int | None:
+    """The announced size of the body; None when it comes in chunks of the transfer."""
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value)
+        if name == b"transfer-encoding":
+            return None
+    return 0
+
+
+async def _send(response: HttpResponse, send: Send) -> None:
+    body = response.body
+    headers = response.headers
+    if body is None or isinstance(body, bytes):
+        body = body or b""
+        if not _names_length(headers) and response.status >= 200 and response.status != 204:
+            headers = [*headers, (b"Content-Length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        return
+    try:
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        async for chunk in body:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        close = getattr(body, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def _names_length(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(len(name) == 14 and name.lower() == b"content-length" for name, _ in headers)

@@ -1,0 +1,310 @@
+"""The HTTP server: uvicorn's httptools protocol, with the case of header names kept both ways."""
+
+import asyncio
+import contextlib
+import re
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+from uvicorn.server import ServerState
+
+# S3's own limit for the headers of a request is 8 KB, API Gateway's 10,240 bytes, an Application
+# Load Balancer's 60 KB; real clients stay below all of them.
+HEAD_BYTES_MAX = 64 * 1024
+URL_BYTES_MAX = 32 * 1024
+KEEP_ALIVE_S = 75
+BACKLOG = 2048
+# A client that sends the head of a request has this long to finish it.
+HEAD_S = 30.0
+
+_UNSAFE_IN_VALUE = re.compile(b"[\x00-\x08\x0a-\x1f\x7f]")
+_UNSAFE_IN_NAME = re.compile(b'[\x00-\x20\x7f()<>@,;:\\[\\]={}\\\\"]')
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class ClientGone(ConnectionError):
+    """The client closed the connection before the exchange was over."""
+
+
+class _Refused(Exception):
+    """The head of a request breaks a limit: raised inside the parser to stop it."""
+
+
+class Cycle(RequestResponseCycle):
+    """One request and its response: header names go out as they are given."""
+
+    async def send(self, message: Any) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            raise ClientGone
+        if message["type"] == "http.response.start":
+            self._start(message["status"], message["headers"])
+        else:
+            self._continue(message.get("body", b""), message.get("more_body", False))
+
+    def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        assert not self.response_started
+        self.response_started = True
+        # A client that waits for "100 Continue" and gets its answer first will not send the body:
+        # what it sends next on this connection would be taken for that body.
+        if self.waiting_for_100_continue:
+            self.keep_alive = False
+            self.waiting_for_100_continue = False
+        content = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status]
+        for name, value in self.default_headers:
+            content += (name, b": ", value, b"\r\n")
+        for name, value in headers:
+            if _UNSAFE_IN_VALUE.search(value):
+                value = _UNSAFE_IN_VALUE.sub(b" ", value)
+            if _UNSAFE_IN_NAME.search(name):
+                continue
+            lower = name.lower()
+            if lower == b"content-length":
+                self.expected_content_length = int(value)
+                self.chunked_encoding = False
+            elif lower == b"transfer-encoding":
+                continue
+            elif lower == b"connection" and b"close" in value.lower():
+                self.keep_alive = False
+                continue
+            content += (name, b": ", value, b"\r\n")
+        if self.chunked_encoding is None and status >= 200 and status not in (204, 304):
+            if self.scope["http_version"] == "1.0":
+                self.keep_alive = False
+                self.chunked_encoding = False
+                self.expected_content_length = -1
+            elif self.scope["method"] != "HEAD":
+                self.chunked_encoding = True
+                content.append(b"transfer-encoding: chunked\r\n")
+        content.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        self.transport.write(b"".join(content))
+
+    def _continue(self, body: bytes, more: bool) -> None:
+        assert self.response_started and not self.response_complete
+        if self.scope["method"] == "HEAD":
+            self.expected_content_length = 0
+        elif self.chunked_encoding:
+            end = b"" if more else b"0\r\n\r\n"
+            self.transport.write(b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end)
+        elif self.expected_content_length < 0:
+            self.transport.write(body)
+        else:
+            # Never more bytes than announced: they would be read as the next response.
+            assert len(body) <= self.expected_content_length
+            self.expected_content_length -= len(body)
+            self.transport.write(body)
+        if not more:
+            assert self.expected_content_length <= 0
+            self.response_complete = True
+            self.message_event.set()
+            if not self.keep_alive:
+                self.transport.close()
+            self.on_response()
+
+
+class CasePreservingProtocol(HttpToolsProtocol):
+    """Puts the headers as they came into the scope as "raw_headers", and bounds the head.
+
+    Depends on uvicorn's internals: the range in pyproject.toml is narrow and test_server.py looks
+    at the bytes on the wire.
+    """
+
+    _in_head = True
+    _head_bytes = 0
+    _refusal: tuple[int, str] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]  # always a Transport here
+        self._guard_head()
+
+    def data_received(self, data: bytes) -> None:
+        if self._refusal is not None or self.transport.is_closing():
+            return
+        super().data_received(data)
+        if self._in_head and self.parser is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES_MAX + URL_BYTES_MAX and self._refusal is None:
+                self._refusal = (431, "The head of the request is too large.")
+                self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.raw_headers: list[tuple[bytes, bytes]] = []
+        self.scope["raw_headers"] = self.raw_headers  # type: ignore[typeddict-unknown-key]
+        self._in_head = True
+        self._head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+        if len(self.url) > URL_BYTES_MAX:
+            self._refuse(414, "The URL of the request is too long.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # A trailer of a chunked body: the request has begun without it.
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > HEAD_BYTES_MAX:
+            self._refuse(431, "The headers of the request are too large.")
+        lower = name.lower()
+        if lower == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((lower, value))
+        self.raw_headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        http_version = self.parser.get_http_version()
+        scope = self.scope
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = http_version
+        url = httptools.parse_url(self.url)
+        scope["raw_path"] = path = url.path or b"/"
+        scope["path"] = path.decode("latin-1")
+        scope["query_string"] = url.query or b""
+        previous = self.cycle
+        self.cycle = Cycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=http_version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if previous is None or previous.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _should_upgrade(self) -> bool:
+        return False
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Upgrades are not offered: the request is answered as if it had not asked."""
+
+    def _refuse(self, status: int, message: str) -> None:
+        self._refusal = (status, message)
+        raise _Refused
+
+    def _guard_head(self) -> None:
+        """Close a connection that never finishes its first head."""
+        self.timeout_keep_alive_task = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
+
+    def send_400_response(self, msg: str) -> None:
+        status, text = self._refusal or (400, "This is not an HTTP request.")
+        self._refusal = (status, text)
+        if self.cycle is not None and not self.cycle.response_complete:
+            # A request is being answered: a second response would break into it.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self.transport.close()
+            return
+        body = text.encode()
+        self.transport.write(
+            STATUS_LINE[status]
+            + b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+            + b"content-length: %d\r\n\r\n" % len(body)
+            + body
+        )
+        self.transport.close()
+
+
+class HttpServer:
+    """Serves one application on any number of listening sockets."""
+
+    def __init__(self, application: Application) -> None:
+        self._config = Config(
+            application,  # type: ignore[arg-type]  # uvicorn's types name each ASGI message
+            http=CasePreservingProtocol,
+            ws="none",
+            lifespan="off",
+            loop="none",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
+        self._config.load()
+        self._state = ServerState()
+        self._servers: set[asyncio.Server] = set()
+        self._stamp()
+
+    @property
+    def requests_in_progress(self) -> int:
+        return len(self._state.tasks)
+
+    async def serve(self, sock: socket.socket) -> Callable[[], None]:
+        """Accept on a listening (or bound) socket; the result stops accepting and closes it."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(self._protocol, sock=sock, backlog=BACKLOG)
+        self._servers.add(server)
+
+        def close() -> None:
+            self._servers.discard(server)
+            server.close()
+
+        return close
+
+    def _protocol(self) -> asyncio.Protocol:
+        return CasePreservingProtocol(config=self._config, server_state=self._state, app_state={})
+
+    def _stamp(self) -> None:
+        now = formatdate(time.time(), usegmt=True).encode()
+        # In place of the list, not within it: cycles that have begun keep theirs.
+        self._state.default_headers = [(b"Date", now)]
+
+    async def keep_time(self) -> None:
+        """Renew the Date header once a second, until cancelled."""
+        while True:
+            self._stamp()
+            await asyncio.sleep(1.0 - time.time() % 1.0)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Stop accepting, let requests in progress finish, then cut what is left."""
+        for server in list(self._servers):
+            server.close()
+        self._servers.clear()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._state.tasks:
+                    await asyncio.wait(list(self._state.tasks))
+        for task in list(self._state.tasks):
+            task.cancel()
+        for connection in list(self._state.connections):
+            connection.transport.close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to the address. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,195 @@
+"""The life of a request, in order, on one page."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+
+
+from fogbank.gateway import identify, payloads
+from fogbank.gateway.authenticate import Authenticator
+from fogbank.gateway.faults import plain_error
+from fogbank.gateway.http import HttpRequest, HttpResponse
+from fogbank.gateway.identify import EXECUTE_API, Identifier, UnknownService
+from fogbank.gateway.log import Line, Log
+from fogbank.gateway.models import ServiceModel, load
+from fogbank.gateway.origin import Door
+from fogbank.gateway.server import ClientGone
+from fogbank.services.context import Caller, Context, Stack, World
+from fogbank.services.errors import AwsError, InternalFailure
+from fogbank.services.trace import Span
+
+# What a client may choose as a trace id; anything else is not taken over into the trace buffer.
+_TRACE_HEADER = re.compile(r"[\w=:;. \-]{1,256}", re.ASCII)
+# Rest services are told apart by method and path; the others by their headers or their payload.
+_ROUTED_BY_HEAD = frozenset({"rest-xml", "rest-json"})
+
+Page = Callable[[HttpRequest], Awaitable[HttpResponse]]
+ContextOf = Callable[[World, Caller], Context]
+DataPlane = Callable[[ContextOf, HttpRequest], Awaitable[HttpResponse]]
+
+
+class _Seen:
+    """What is known of a request so far, for its log line and for the codec of its error."""
+
+    __slots__ = ("account", "error", "model", "operation", "service")
+
+    def __init__(self) -> None:
+        self.service = self.account = self.operation = self.error = ""
+        self.model: ServiceModel | None = None
+
+
+class Gateway:
+    """Answers every request that comes in by HTTP."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        *,
+        door: Door,
+        identifier: Identifier,
+        authenticator: Authenticator,
+        log: Log,
+        pages: Page,
+        data_plane: DataPlane,
+    ) -> None:
+        self._stack = stack
+        self._door = door
+        self._identifier = identifier
+        self._authenticator = authenticator
+        self._log = log
+        self._pages = pages
+        self._data_plane = data_plane
+        self._known = frozenset(stack.catalog.names())
+
+    async def respond(self, request: HttpRequest) -> HttpResponse:
+        """The answer to `request`, whatever it is; raises only ClientGone."""
+        started = time.perf_counter()
+        request_id = self._stack.ids.uuid()
+        seen = _Seen()
+        try:
+            refusal = self._door.refuse(request) or self._door.preflight(request)
+            if refusal is not None:
+                response = refusal
+            elif request.path.startswith("/_"):
+                response = await self._special(request, seen)
+            else:
+                response = await self._serve(request, request_id, seen)
+        except ClientGone:
+            seen.error = "ClientGone"
+            self._note(request, request_id, seen, started, 499)
+            raise
+        except AwsError as error:
+            seen.error = error.code
+            response = self._render(error, seen, request_id)
+        except Exception as error:
+            # A bug of ours: the client learns the id, the log has the rest.
+            seen.error = type(error).__name__
+            self._log.failure(request_id, error)
+            response = self._render(InternalFailure(), seen, request_id)
+        self._note(request, request_id, seen, started, response.status)
+        extra = self._door.headers_for(request)
+        if extra:
+            response.headers = [*response.headers, *extra]
+        return response
+
+    async def _serve(self, request: HttpRequest, request_id: str, seen: _Seen) -> HttpResponse:
+        from fogbank.gateway.constraints import validator
+        from fogbank.gateway.protocols import codec_of
+
+        # identify
+        form = b""
+        if identify.names_service_in_form(request):
+            form = await payloads.read_form(request)
+        identity = self._identifier.identify(request, form)
+        service = seen.service = identity.service
+        if service == EXECUTE_API:
+            return await self._to_data_plane(request, request_id, seen)
+        if service not in self._known:
+            raise UnknownService(service, self._known)
+        model = seen.model = load(service)
+        codec = codec_of(model)
+        refusal = self._door.refuse_embedded(request, service)
+        if refusal is not None:
+            return refusal
+
+        # authenticate
+        account, caller = await self._authenticator.admit(request, identity)
+        seen.account = account
+        if identity.host.bucket is not None and service == "s3":
+            request = identify.path_style(request, identity.host.bucket)
+
+        # parse
+        if model.protocol in _ROUTED_BY_HEAD:
+            operation = codec.route(model, request, b"")
+            seen.operation = operation.name
+            if operation.streams_input:
+                payload = b""
+            else:
+                payload = await payloads.read(request.body, payloads.limit_of(service))
+        else:
+            payload = await payloads.read(request.body, payloads.limit_of(service))
+            operation = codec.route(model, request, payload)
+            seen.operation = operation.name
+        handler_input = codec.parse(operation, request, payload)
+
+        # validate
+        validator(operation)(handler_input)
+
+        # dispatch
+        ctx = self._context(World(account, identity.region), caller, request, request_id)
+        output = await self._stack.catalog.dispatch(ctx, service, operation.name, handler_input)
+
+        # serialize
+        return codec.serialize(operation, output, request_id)
+
+    async def _special(self, request: HttpRequest, seen: _Seen) -> HttpResponse:
+        """Paths that begin with an underscore: no bucket's name does."""
+        seen.service = "fogbank"
+        seen.operation = request.path[:100]
+        return self._door.refuse_embedded(request, seen.service) or await self._pages(request)
+
+    async def _to_data_plane(
+        self, request: HttpRequest, request_id: str, seen: _Seen
+    ) -> HttpResponse:
+        def context_of(world: World, caller: Caller) -> Context:
+            seen.account = world.account
+            return self._context(world, caller, request, request_id)
+
+        return await self._data_plane(context_of, request)
+
+    def _context(
+        self, world: World, caller: Caller, request: HttpRequest, request_id: str
+    ) -> Context:
+        return Context(world, caller, request_id, self._span(request), self._stack)
+
+    def _span(self, request: HttpRequest) -> Span:
+        header = request.header(b"x-amzn-trace-id")
+        if header is not None and not _TRACE_HEADER.fullmatch(header):
+            header = None
+        return self._stack.traces.begin(self._stack.clock.now_ms(), header)
+
+    def _render(self, error: AwsError, seen: _Seen, request_id: str) -> HttpResponse:
+        from fogbank.gateway.protocols import codec_of
+
+        model = seen.model
+        if model is None:
+            return plain_error(error, request_id)
+        operation = model.operations.get(seen.operation)
+        return codec_of(model).error(model, operation, error, request_id)
+
+    def _note(
+        self, request: HttpRequest, request_id: str, seen: _Seen, started: float, status: int
+    ) -> None:
+        self._log.request(
+            Line(
+                time.time(),
+                request_id,
+                seen.account,
+                seen.service,
+                seen.operation,
+                status,
+                seen.error,
+                (time.perf_counter() - started) * 1000,
+                request.source_ip,
+            )
+        )
