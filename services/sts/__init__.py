@@ -1,3 +1,4 @@
+from fogbank.services.sts import identity, sessions
 from fogbank.services.sts.service import service
 
-__all__ = ["service"]
+__all__ = ["identity", "service", "sessions"]
