@@ -1,3 +1,4 @@
+from fogbank.services.logs import events, groups, streams, tags
 from fogbank.services.logs.service import service
 
-__all__ = ["service"]
+__all__ = ["events", "groups", "service", "streams", "tags"]
