@@ -58,6 +58,9 @@ SERVICE_OF_PATH = (
 
 _CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
 _CREDENTIAL_IN_QUERY = re.compile(r"(?:^|&)X-Amz-Credential=([^&]+)", re.IGNORECASE)
+# Version 2: S3 only, and still what boto3's presigned URLs carry by default.
+_CREDENTIAL_V2 = re.compile(r"AWS ([^:\s]+):")
+_CREDENTIAL_V2_IN_QUERY = re.compile(r"(?:^|&)AWSAccessKeyId=([^&]+)")
 _ACTION_IN_QUERY = re.compile(r"(?:^|&)Action=")
 _BUCKET_HOST = re.compile(
     r"(?P<bucket>[a-z0-9][a-z0-9.\-_]*)\."
@@ -72,7 +75,10 @@ _SERVICE_HOST = re.compile(
 
 
 class Scope(NamedTuple):
-    """A credential scope: what the client says that it signed for."""
+    """A credential scope: what the client says that it signed for.
+
+    Signatures of version 2 name no date and no region.
+    """
 
     access_key: str
     date: str
@@ -134,8 +140,13 @@ class Identifier:
         header = request.header(b"authorization")
         if header is not None:
             found = _CREDENTIAL.search(header)
+            if found is None and (second := _CREDENTIAL_V2.match(header)):
+                return Scope(second[1], "", "", "s3")
         elif "X-Amz-Credential" in request.query:
             found = _CREDENTIAL_IN_QUERY.search(request.query)
+        elif "AWSAccessKeyId" in request.query:
+            second = _CREDENTIAL_V2_IN_QUERY.search(request.query)
+            return Scope(unquote(second[1]), "", "", "s3") if second else None
         else:
             return None
         if found is None:

@@ -231,7 +231,7 @@ class HttpServer:
 
     def __init__(self, application: Application) -> None:
         self._config = Config(
-            application,  # type: ignore[arg-type]  # uvicorn's types name each ASGI message
+            application,
             http=CasePreservingProtocol,
             ws="none",
             lifespan="off",

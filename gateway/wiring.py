@@ -16,7 +16,7 @@ from fogbank.gateway.identify import Identifier
 from fogbank.gateway.log import Log
 from fogbank.gateway.origin import Door
 from fogbank.gateway.server import HttpServer
-from fogbank.gateway.settings import Settings
+from fogbank.gateway.settings import Settings, load_accounts
 from fogbank.gateway.stages import ContextOf, Gateway
 from fogbank.services.context import Stack
 from fogbank.services.events import context_of
@@ -57,6 +57,7 @@ async def run(settings: Settings, sock: socket.socket, announce: Callable[[Stack
         tasks = await exits.enter_async_context(asyncio.TaskGroup())
         log = Log(settings.log_lines_max, requests=settings.log_level == "info")
         store = MemoryStore()
+        accounts = load_accounts(settings.accounts) if settings.accounts else []
         ids = Ids()
         stack = Stack(
             store=store,
@@ -84,7 +85,9 @@ async def run(settings: Settings, sock: socket.socket, announce: Callable[[Stack
             stack,
             door=Door(settings.cors_origins, loopback=settings.loopback),
             identifier=Identifier(settings.region),
-            authenticator=Authenticator(),
+            authenticator=Authenticator(
+                store, stack.clock, accounts, strict=settings.auth == "strict"
+            ),
             log=log,
             pages=Pages(stack, settings, log, lambda: server.requests_in_progress, dead),
             data_plane=data_plane,
