@@ -1,6 +1,29 @@
-"""S3: buckets, objects, multipart uploads, notifications."""
+"""S3: buckets, objects, listings, multipart uploads, notifications."""
 
-from fogbank.services.s3 import buckets, deletions, listings, objects
+from fogbank.services.s3 import (
+    buckets,
+    copies,
+    deletions,
+    listings,
+    notifications,
+    objects,
+    parts,
+    settings,
+    tagging,
+    uploads,
+)
 from fogbank.services.s3.service import service
 
-__all__ = ["buckets", "deletions", "listings", "objects", "service"]
+__all__ = [
+    "buckets",
+    "copies",
+    "deletions",
+    "listings",
+    "notifications",
+    "objects",
+    "parts",
+    "service",
+    "settings",
+    "tagging",
+    "uploads",
+]

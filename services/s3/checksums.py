@@ -154,6 +154,15 @@ def claimed(request: Mapping[str, Any]) -> dict[str, str]:
     return {name: _well_formed(name, value) for name, value in found.items()}
 
 
+def claimed_composite(request: Mapping[str, Any]) -> dict[str, str]:
+    """The checksum that a client expects of a completed upload, in its form with -N or without."""
+    return {
+        name: str(request[member])
+        for name, member in MEMBERS.items()
+        if request.get(member) is not None
+    }
+
+
 def known(algorithm: str, header: str) -> str:
     """`algorithm` in capitals; raises InvalidRequest when there is none of that name."""
     name = algorithm.upper()

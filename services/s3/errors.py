@@ -197,6 +197,12 @@ class InvalidArgument(AwsError):
         super().__init__(message, **fields)
 
 
+class InvalidConfiguration(AwsError):
+    """An InvalidArgument that names no argument: the parts of a configuration do not agree."""
+
+    code = "InvalidArgument"
+
+
 class InvalidRequest(AwsError):
     code = "InvalidRequest"
 

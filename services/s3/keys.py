@@ -15,7 +15,7 @@ versions, so that listings stay dense; older ones have their own range, `version
 and newest first, when versioning is built.
 """
 
-from fogbank.storage.keys import pack, span
+from fogbank.storage.keys import pack, span, unpack
 
 
 def bucket(name: str) -> bytes:
@@ -56,3 +56,10 @@ def parts(upload_id: str) -> tuple[bytes, bytes]:
 
 def manifest(upload_id: str) -> bytes:
     return pack("s3", "manifest", upload_id)
+
+
+def number_of(part_key: bytes) -> int:
+    """The part number in the key of a part."""
+    number = unpack(part_key)[3]
+    assert isinstance(number, int)
+    return number

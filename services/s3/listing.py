@@ -34,6 +34,8 @@ class Query:
     delimiter: str = ""
     after: str = ""
     most: int = 1000
+    # For keys with several entries: go on after this entry of the key `after`.
+    after_entry: str = ""
 
 
 def scan(
@@ -76,6 +78,8 @@ def folder_of(key: str, query: Query) -> str | None:
 
 def _behind(space: tuple[str, ...], query: Query) -> bytes:
     """Where to go on: behind the folder that `after` lies in, for it has been told already."""
+    if query.after_entry:
+        return after(pack(*space, query.after, query.after_entry))
     folder = folder_of(query.after, query) if query.after.startswith(query.prefix) else None
     if folder is not None:
         return text_span(*space, begins=folder)[1]

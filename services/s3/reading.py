@@ -1,6 +1,6 @@
 """The bytes of a stored object, in pieces, wherever they lie."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -71,6 +71,20 @@ async def stream(blobs: Blobs, chosen: list[Slice]) -> AsyncIterator[bytes]:
         for piece in chosen:
             async for chunk in blobs.read(piece.blob, piece.start, piece.stop):
                 yield chunk
+
+
+async def stream_of(
+    blobs: Blobs, chosen: list[Slice], data: bytes | None
+) -> AsyncGenerator[bytes, None]:
+    """The bytes to copy, wherever they are; a missing or damaged blob is InternalError."""
+    if data is not None:
+        yield data
+        return
+    try:
+        async for chunk in stream(blobs, chosen):
+            yield chunk
+    except (BlobMissing, BlobDamaged) as error:
+        raise InternalError from error
 
 
 async def opened(blobs: Blobs, chosen: list[Slice]) -> AsyncIterator[bytes]:
