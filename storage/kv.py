@@ -53,6 +53,10 @@ class Writer(Reader, Protocol):
         """The next number of `name`, from 1, strictly increasing in commit order."""
         ...
 
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Run `call` on the event loop once the transaction is durable; not when it fails."""
+        ...
+
 
 class Store(Protocol):
     """`work` is a plain function over the transaction: no I/O, no clock, safe to run again.

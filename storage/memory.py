@@ -36,6 +36,8 @@ class MemoryStore:
             overlay.close()
         if keep:
             self._apply(overlay)
+            for call in overlay.calls:
+                call()
         return result
 
     def _apply(self, overlay: Overlay) -> None:

@@ -1,6 +1,6 @@
 """A transaction that has not happened yet: what a `work` wrote, over what it reads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fogbank.storage.kv import Reader
 
@@ -16,13 +16,14 @@ class Overlay:
     `cleared` is to be applied before `pending`, in which None marks a deleted key.
     """
 
-    __slots__ = ("_base", "_open", "cleared", "pending")
+    __slots__ = ("_base", "_open", "calls", "cleared", "pending")
 
     def __init__(self, base: Reader) -> None:
         self._base = base
         self._open = True
         self.pending: dict[bytes, bytes | None] = {}
         self.cleared: list[tuple[bytes, bytes]] = []
+        self.calls: list[Callable[[], None]] = []
 
     def close(self) -> None:
         """Whoever kept the transaction, or a range of it, is told so instead of misled."""
@@ -79,6 +80,9 @@ class Overlay:
         number = int(self.get(key) or b"0") + 1
         self.put(key, b"%d" % number)
         return number
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        self.calls.append(call)
 
 
 def _merged(

@@ -13,7 +13,7 @@ Durability = Literal["full", "relaxed"]
 
 # Measured with 1 KB unique values, see ARCHITECTURE.md: 8 KiB pages write fewer bytes a put than
 # 4 KiB ones (where such a row spills to overflow pages) and decrypt faster than 16 KiB ones.
-PAGE_BYTES = 8192
+PAGE_BYTES = 4096
 FORMAT_VERSION = 1
 _SYNCHRONOUS = {"full": "FULL", "relaxed": "NORMAL"}
 _BUSY_TIMEOUT_MS = 10_000
@@ -37,6 +37,8 @@ def connect(path: Path, key: bytes, durability: Durability, *, cache_kib: int) -
         str(path), isolation_level=None, check_same_thread=False, cached_statements=64
     )
     try:
+        # Its log goes to stderr; errors are raised all the same.
+        connection.execute("PRAGMA cipher_log_level = NONE").fetchone()
         # A raw key: no derivation, so that a connection opens in well under a millisecond.
         connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
         connection.execute(f"PRAGMA cipher_page_size = {PAGE_BYTES}")

@@ -35,7 +35,8 @@ _DELETE = "DELETE FROM pairs WHERE k = ?"
 _DELETE_RANGE = "DELETE FROM pairs WHERE k >= ? AND k < ?"
 
 _Job = tuple[Callable[[Overlay], Any], asyncio.Future[Any]]
-_Outcome = tuple[asyncio.Future[Any], Any, BaseException | None]
+_Calls = list[Callable[[], None]]
+_Outcome = tuple[asyncio.Future[Any], Any, BaseException | None, _Calls]
 
 
 class FormatTooNew(StoreFailed):
@@ -132,8 +133,7 @@ def _prepare(path: Path, key: bytes, durability: Durability) -> None:
         if version < FORMAT_VERSION:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(
-                "CREATE TABLE IF NOT EXISTS pairs"
-                " (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID"
+                "CREATE TABLE IF NOT EXISTS pairs (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL)"
             )
             connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
             connection.execute("COMMIT")
@@ -159,8 +159,10 @@ def _read(rows: Rows, work: Callable[[Reader], T]) -> T:
 
 
 def _settle(outcomes: list[_Outcome]) -> None:
-    """On the loop: tell each caller that still waits."""
-    for future, result, error in outcomes:
+    """On the loop: tell each caller that still waits, and whoever asked to know of the commit."""
+    for future, result, error, calls in outcomes:
+        for call in calls:
+            call()
         if future.done():
             continue
         if error is None:
@@ -191,9 +193,14 @@ class _PoolReader:
             try:
                 if self._rows is None:
                     self._rows = Rows(self._connection._conn)
-                outcome = (future, None if future.cancelled() else _read(self._rows, work), None)
+                outcome = (
+                    future,
+                    None if future.cancelled() else _read(self._rows, work),
+                    None,
+                    [],
+                )
             except BaseException as error:  # The caller's to handle, whatever it is.
-                outcome = (future, None, error)
+                outcome = (future, None, error, [])
             loop.call_soon_threadsafe(self._done, outcome)
 
         hop(self._connection, run)
@@ -276,6 +283,7 @@ class _Writer:
         self._scheduled = False
         self._logged_bytes = 0
         self._checkpointing = False
+        self._rest_due = False
 
     def submit(self, work: Callable[[Writer], Any], future: asyncio.Future[Any]) -> None:
         self._queue.append((work, future))
@@ -289,6 +297,8 @@ class _Writer:
         while self._queue:
             outcomes = self._commit_group()
             self._loop.call_soon_threadsafe(_settle, outcomes)
+            if self._rest_due:
+                self._checkpoint_rest()
             if self._logged_bytes > CHECKPOINT_BYTES and not self._checkpointing:
                 self._checkpointing = True
                 hop(self._checkpointer, self._checkpoint_beside)
@@ -313,7 +323,7 @@ class _Writer:
             cursor.execute("COMMIT")
         except dbapi2.Error as error:
             self._roll_back()
-            return [(future, None, failure_of(error)) for future, _, _ in outcomes]
+            return [(future, None, failure_of(error), []) for future, *_ in outcomes]
         self._logged_bytes += batch.size_bytes + PAGE_BYTES * (1 + pairs)
         return outcomes
 
@@ -329,10 +339,15 @@ class _Writer:
             # Full disk or the like: the log stays as it is, and writes say what is wrong.
             self._checkpointing = False
             return
+        # Between two groups of a busy writer; an idle one is woken.
+        self._rest_due = True
         hop(self._connection, self._checkpoint_rest)
 
     def _checkpoint_rest(self) -> None:
         """On the writer's thread: move the rest, so that the next commit starts the log anew."""
+        if not self._rest_due:
+            return
+        self._rest_due = False
         try:
             self._rows.cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._logged_bytes = 0
@@ -348,19 +363,19 @@ class _Writer:
 
 def _run(batch: _Batch, work: Callable[[Overlay], Any], future: asyncio.Future[Any]) -> _Outcome:
     if future.cancelled():
-        return future, None, None
+        return future, None, None, []
     overlay = Overlay(batch)
     try:
         result = work(overlay)
     except BaseException as error:  # The caller's to handle, whatever it is.
-        return future, None, error
+        return future, None, error, []
     finally:
         overlay.close()
     try:
         batch.add(overlay)
     except dbapi2.Error as error:
         batch.failure = error
-    return future, result, None
+    return future, result, None, overlay.calls
 
 
 __all__ = ["FormatTooNew", "SqliteStore", "StoreDamaged"]

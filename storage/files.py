@@ -1,0 +1,486 @@
+"""`Blobs` on disk: small ones are values of the store, large ones sealed files beside it."""
+
+import asyncio
+import errno
+import logging
+import os
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from fogbank.storage.blobs import (
+    INLINE_BYTES_MAX,
+    BlobDamaged,
+    BlobMissing,
+    BlobRef,
+    BlobStoreFull,
+    Staged,
+)
+from fogbank.storage.clock import Clock
+from fogbank.storage.durable import sync_folder, write_all
+from fogbank.storage.keyring import KEY_BYTES, KeyMissing, Keyring
+from fogbank.storage.keys import after, pack, span, unpack
+from fogbank.storage.kv import Reader, Store, StoreClosed, StoreFailed, Writer
+from fogbank.storage.sealed import FRAME_BYTES, SealedFile, frame_count, seal
+
+_log = logging.getLogger("fogbank.blobs")
+
+# One hop to a thread seals, writes or opens this much; a stream holds at most three of these.
+BATCH_BYTES = 8 * FRAME_BYTES
+# A reader has this long after its transaction to open what it found there.
+RELEASE_GRACE_S = 10.0
+_THREADS = 4
+_SLICE = 256
+_ID_BYTES = 16
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass(slots=True)
+class StagedInline:
+    """The bytes themselves: they become durable with the transaction that names them.
+
+    They need no envelope of their own, for the database that keeps them is encrypted as a whole.
+    """
+
+    id: str
+    size_bytes: int
+    data: bytes
+
+
+@dataclass(slots=True)
+class StagedFile:
+    """A file that nothing names, and the key that it is sealed under, which is nowhere else yet."""
+
+    id: str
+    size_bytes: int
+    data_key: bytes
+    key_name: str
+
+
+class FileBlobs:
+    """Files live at `folder/aa/bb/<id>`; what the store knows of each is a record of its own.
+
+    Plain `os` calls on threads of its own, not aiofiles: sealing, writing and syncing a batch is
+    one hop here, and would be one for each call there.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        keyring: Keyring,
+        clock: Clock,
+        *,
+        is_synced: bool = True,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._folder = folder
+        self._temporary = folder / "tmp"
+        self._store = store
+        self._keyring = keyring
+        self._clock = clock
+        self._is_synced = is_synced
+        self._random_bytes = random_bytes
+        self._threads = ThreadPoolExecutor(_THREADS, "fogbank-blobs")
+        self._staged: set[str] = set()
+        self._held: Counter[str] = Counter()
+        self._released = asyncio.Event()
+        self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for leftover in self._temporary.iterdir():
+            leftover.unlink()
+
+    async def stage(self, chunks: AsyncIterator[bytes], *, key_name: str) -> Staged:
+        blob_id = self._random_bytes(_ID_BYTES)
+        parts: list[bytes] = []
+        gathered_bytes = 0
+        sink: _Sink | None = None
+        writing: asyncio.Future[None] | None = None
+        try:
+            async for chunk in chunks:
+                parts.append(chunk)
+                gathered_bytes += len(chunk)
+                # The last frame is sealed as such: some bytes stay back until the source has ended.
+                if gathered_bytes <= BATCH_BYTES:
+                    continue
+                if sink is None:
+                    self._staged.add(blob_id.hex())
+                    sink = _Sink(self._temporary, self._random_bytes(KEY_BYTES), blob_id)
+                gathered = b"".join(parts)
+                whole = (len(gathered) - 1) // BATCH_BYTES * BATCH_BYTES
+                parts, gathered_bytes = [gathered[whole:]], len(gathered) - whole
+                if writing is not None:
+                    await writing
+                writing = self._in_thread(sink.write, gathered[:whole])
+            if writing is not None:
+                await writing
+            data = b"".join(parts)
+            if sink is None and len(data) <= INLINE_BYTES_MAX:
+                return StagedInline(blob_id.hex(), len(data), data)
+            if sink is None:
+                self._staged.add(blob_id.hex())
+                sink = _Sink(self._temporary, self._random_bytes(KEY_BYTES), blob_id)
+            place = self._path(blob_id.hex())
+            await self._in_thread(sink.finish, data, place, self._is_synced)
+            return StagedFile(blob_id.hex(), sink.size_bytes, sink.data_key, key_name)
+        except BaseException as error:
+            if writing is not None:
+                _drop(writing)
+            if sink is not None:
+                # After what its thread is doing now; shielded, for this may be a cancellation.
+                await asyncio.shield(self._in_thread(sink.abandon, self._path(blob_id.hex())))
+                self._staged.discard(blob_id.hex())
+            if isinstance(error, OSError) and error.errno in _NO_SPACE:
+                raise BlobStoreFull("no space is left for blobs") from error
+            raise
+
+    def _in_thread(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+
+    def attach(self, tx: Writer, staged: Staged) -> BlobRef:
+        if isinstance(staged, StagedInline):
+            tx.put(_inline_key(staged.id), staged.data)
+            return {"id": staged.id, "size": staged.size_bytes, "inline": True}
+        assert isinstance(staged, StagedFile)
+        # Wrapped here and not when staged: under the version of the key that is current now.
+        envelope = self._keyring.wrap(tx, staged.key_name, staged.data_key, _label(staged.id))
+        record = {"size": staged.size_bytes, **envelope}
+        tx.put(_file_key(staged.id), orjson.dumps(record))
+        tx.after_commit(lambda: self._staged.discard(staged.id))
+        return {"id": staged.id, "size": staged.size_bytes, "inline": False}
+
+    async def discard(self, staged: Staged) -> None:
+        if isinstance(staged, StagedFile):
+            await self._remove_unnamed(staged.id)
+
+    async def _remove_unnamed(self, blob_id: str) -> bool:
+        # A write and not a read: it is queued behind a cancelled caller's work that may name it.
+        if await self._store.write(lambda tx: tx.get(_file_key(blob_id))) is not None:
+            return False
+        await self._in_thread(self._path(blob_id).unlink, True)
+        self._staged.discard(blob_id)
+        return True
+
+    def release(self, tx: Writer, ref: BlobRef) -> None:
+        due_ms = self._clock.now_ms() + round(RELEASE_GRACE_S * 1000)
+        tx.put(pack("blobs", "released", due_ms, ref["id"]), b"")
+        tx.after_commit(self._released.set)
+
+    def load(self, tx: Reader, ref: BlobRef) -> bytes | None:
+        if not ref["inline"]:
+            return None
+        data = tx.get(_inline_key(ref["id"]))
+        if data is None:
+            raise BlobMissing(f"blob {ref['id']} is not in the store")
+        return data
+
+    @contextmanager
+    def hold(self, refs: Iterable[BlobRef]) -> Iterator[None]:
+        ids = [ref["id"] for ref in refs]
+        self._held.update(ids)
+        try:
+            yield
+        finally:
+            self._held.subtract(ids)
+            for blob_id in ids:
+                if not self._held[blob_id]:
+                    del self._held[blob_id]
+
+    async def read(
+        self, ref: BlobRef, start: int = 0, stop: int | None = None
+    ) -> AsyncIterator[bytes]:
+        stop = ref["size"] if stop is None else min(stop, ref["size"])
+        if start >= stop:
+            return
+        if ref["inline"]:
+            data = await self._store.read(lambda tx: self.load(tx, ref), brief=True)
+            assert data is not None
+            yield data[start:stop]
+            return
+        with self.hold([ref]):
+            data_key, size = await self._store.read(
+                lambda tx: self._open(tx, ref["id"]), brief=True
+            )
+            source = _Source(self._path(ref["id"]), bytes.fromhex(ref["id"]), data_key, size)
+            try:
+                async for piece in self._pieces(source, start, stop):
+                    yield piece
+            finally:
+                # Not awaited, for the consumer may be gone; it waits for the read under way.
+                self._in_thread(source.close)
+
+    async def _pieces(self, source: "_Source", start: int, stop: int) -> AsyncIterator[bytes]:
+        """One batch is opened ahead while the consumer is busy with the one before."""
+        first, last = start // FRAME_BYTES, (stop - 1) // FRAME_BYTES
+        step = BATCH_BYTES // FRAME_BYTES
+        batches = [(at, min(step, last + 1 - at)) for at in range(first, last + 1, step)]
+        ahead = self._in_thread(source.read, *batches[0])
+        try:
+            for number, (at, _) in enumerate(batches):
+                data = await ahead
+                if number + 1 < len(batches):
+                    ahead = self._in_thread(source.read, *batches[number + 1])
+                low = max(0, start - at * FRAME_BYTES)
+                high = stop - at * FRAME_BYTES
+                yield data if low == 0 and high >= len(data) else data[low:high]
+        finally:
+            _drop(ahead)
+
+    def _open(self, tx: Reader, blob_id: str) -> tuple[bytes, int]:
+        """The data key and the size of the blob, from its record."""
+        raw = tx.get(_file_key(blob_id))
+        if raw is None:
+            raise BlobMissing(f"blob {blob_id} is not in the store")
+        record = orjson.loads(raw)
+        try:
+            return self._keyring.unwrap(tx, record, _label(blob_id)), record["size"]
+        except (InvalidTag, KeyMissing) as error:
+            raise BlobDamaged(f"the key of blob {blob_id} does not open") from error
+
+    async def verify(self, blob_id: str) -> None:
+        """Every frame of the blob has been opened. Raises BlobMissing or BlobDamaged."""
+        _, size = await self._store.read(lambda tx: self._open(tx, blob_id))
+        async for _ in self.read({"id": blob_id, "size": size, "inline": False}):
+            pass
+
+    async def rotate_key(self, name: str) -> int:
+        """Every blob under the key `name` is wrapped by a new version of it; their number.
+
+        Only the wrapped keys change, in slices of one transaction each. Cut off at any moment, all
+        blobs open; run again, it begins with a newer version.
+        """
+        version = await self._store.write(lambda tx: self._keyring.add_version(tx, name))
+        start, stop = span("blobs", "file")
+        rewrapped = 0
+        while start < stop:
+            start, count = await self._store.write(
+                lambda tx, start=start: self._rewrap(tx, name, version, start, stop)  # type: ignore[misc]
+            )
+            rewrapped += count
+        await self._store.write(lambda tx: self._keyring.drop_versions_before(tx, name, version))
+        return rewrapped
+
+    def _rewrap(
+        self, tx: Writer, name: str, version: int, start: bytes, stop: bytes
+    ) -> tuple[bytes, int]:
+        """The next slice of records is rewritten; where the one after it starts."""
+        count = 0
+        for seen, (key, raw) in enumerate(tx.range(start, stop), 1):
+            record = orjson.loads(raw)
+            if record["key"] == name and record["version"] < version:
+                label = _label(str(unpack(key)[2]))
+                data_key = self._keyring.unwrap(tx, record, label)
+                envelope = self._keyring.wrap(tx, name, data_key, label)
+                tx.put(key, orjson.dumps({"size": record["size"], **envelope}))
+                count += 1
+            if seen == _SLICE:
+                return after(key), count
+        return stop, count
+
+    async def run(self) -> None:
+        """Remove what is released, when its time has come, until cancelled."""
+        await self.sweep()
+        while True:
+            self._released.clear()
+            due_ms = await self._store.read(_first_due, brief=True)
+            if due_ms is None:
+                await self._released.wait()
+                continue
+            await self._clock.sleep((due_ms - self._clock.now_ms()) / 1000)
+            try:
+                await self.remove_released()
+            except StoreClosed:
+                raise
+            except StoreFailed as failure:
+                _log.warning("released blobs stay for now: %s", failure)
+                await self._clock.sleep(RELEASE_GRACE_S)
+
+    async def remove_released(self) -> int:
+        """Released blobs whose time has come, and that nobody reads, are gone; their number."""
+        now_ms = self._clock.now_ms()
+        removed = 0
+        while True:
+            due = await self._store.read(lambda tx: _due(tx, now_ms))
+            if not due:
+                return removed
+            gone = [entry for entry in due if not self._held[entry[1]]]
+            await self._in_thread(self._unlink_all, [blob_id for _, blob_id in gone])
+            await self._store.write(lambda tx: self._forget(tx, due, gone, now_ms))  # noqa: B023
+            removed += len(gone)
+
+    def _unlink_all(self, ids: list[str]) -> None:
+        for blob_id in ids:
+            self._path(blob_id).unlink(missing_ok=True)
+
+    def _forget(
+        self,
+        tx: Writer,
+        due: list[tuple[bytes, str]],
+        gone: list[tuple[bytes, str]],
+        now_ms: int,
+    ) -> None:
+        for key, blob_id in due:
+            tx.delete(key)
+            if (key, blob_id) in gone:
+                tx.delete(_inline_key(blob_id))
+                tx.delete(_file_key(blob_id))
+            else:
+                later_ms = now_ms + round(RELEASE_GRACE_S * 1000)
+                tx.put(pack("blobs", "released", later_ms, blob_id), b"")
+
+    async def sweep(self) -> int:
+        """Files that no record names are gone: what a crash left behind; their number."""
+        found = await self._in_thread(lambda: list(self.file_ids()))
+        swept = 0
+        for at in range(0, len(found), _SLICE):
+            ids = [blob_id for blob_id in found[at : at + _SLICE] if blob_id not in self._staged]
+            for blob_id in await self._store.read(lambda tx, ids=ids: _unnamed(tx, ids)):  # type: ignore[misc]
+                swept += await self._remove_unnamed(blob_id)
+        return swept
+
+    def file_ids(self) -> Iterator[str]:
+        """The ids of the blobs that have a file, named or not. Walks the folders: for a thread."""
+        for path in self._folder.glob("??/??/*"):
+            yield path.name
+
+    def _path(self, blob_id: str) -> Path:
+        return self._folder / blob_id[:2] / blob_id[2:4] / blob_id
+
+    async def close(self) -> None:
+        """No thread of these blobs runs any more."""
+        await asyncio.to_thread(self._threads.shutdown)
+
+
+class _Sink:
+    """A temporary file that takes plaintext in order and becomes a blob when it is finished.
+
+    Each method runs on some thread; the lock makes `abandon` wait for a write under way.
+    """
+
+    def __init__(self, folder: Path, data_key: bytes, blob_id: bytes) -> None:
+        self.data_key = data_key
+        self.size_bytes = 0
+        self._cipher = AESGCM(data_key)
+        self._blob_id = blob_id
+        self._temporary = folder / blob_id.hex()
+        self._descriptor = -1
+        self._frames = 0
+        self._is_over = False
+        self._lock = threading.Lock()
+
+    def write(self, data: bytes) -> None:
+        with self._lock:
+            self._append(data, ends=False)
+
+    def _append(self, data: bytes, *, ends: bool) -> None:
+        if self._is_over:
+            return
+        if self._descriptor < 0:
+            self._descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_all(
+            self._descriptor, seal(self._cipher, self._blob_id, self._frames, data, ends=ends)
+        )
+        self._frames += frame_count(len(data))
+        self.size_bytes += len(data)
+
+    def finish(self, data: bytes, place: Path, is_synced: bool) -> None:
+        """The last frames are written and the file is at `place`, durably."""
+        with self._lock:
+            if self._is_over:
+                return
+            self._append(data, ends=True)
+            if is_synced:
+                os.fdatasync(self._descriptor)
+            self._close()
+            # Synced even when another stream has just made them: it may not have synced them yet.
+            for folder in (place.parent.parent, place.parent):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            self._temporary.rename(place)
+            if is_synced:
+                for folder in (place.parent, place.parent.parent, place.parent.parent.parent):
+                    sync_folder(folder)
+
+    def abandon(self, place: Path) -> None:
+        with self._lock:
+            self._close()
+            self._temporary.unlink(missing_ok=True)
+            place.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        self._is_over = True
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class _Source:
+    """A sealed file that is opened by its first read, and closed after the one under way."""
+
+    def __init__(self, path: Path, blob_id: bytes, data_key: bytes, size_bytes: int) -> None:
+        self._args = (path, blob_id, data_key, size_bytes)
+        self._file: SealedFile | None = None
+        self._is_over = False
+        self._lock = threading.Lock()
+
+    def read(self, first: int, count: int) -> bytes:
+        with self._lock:
+            if self._is_over:
+                return b""
+            if self._file is None:
+                self._file = SealedFile(*self._args)
+            return self._file.read(first, count)
+
+    def close(self) -> None:
+        self._is_over = True
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+
+def _drop(future: asyncio.Future[Any]) -> None:
+    """Nobody waits for `future` any more: its error, if it has one, is of no interest."""
+    if not future.cancel() and not future.cancelled():
+        future.exception()
+
+
+def _inline_key(blob_id: str) -> bytes:
+    return pack("blobs", "inline", blob_id)
+
+
+def _file_key(blob_id: str) -> bytes:
+    return pack("blobs", "file", blob_id)
+
+
+def _label(blob_id: str) -> bytes:
+    return b"fogbank data key " + blob_id.encode()
+
+
+def _first_due(tx: Reader) -> int | None:
+    for key, _ in tx.range(*span("blobs", "released")):
+        due_ms = unpack(key)[2]
+        assert isinstance(due_ms, int)
+        return due_ms
+    return None
+
+
+def _due(tx: Reader, now_ms: int) -> list[tuple[bytes, str]]:
+    """Keys and blob ids of the next released blobs whose time has come."""
+    found: list[tuple[bytes, str]] = []
+    for key, _ in tx.range(pack("blobs", "released"), pack("blobs", "released", now_ms + 1)):
+        found.append((key, str(unpack(key)[3])))
+        if len(found) == _SLICE:
+            break
+    return found
+
+
+def _unnamed(tx: Reader, ids: list[str]) -> list[str]:
+    return [blob_id for blob_id in ids if tx.get(_file_key(blob_id)) is None]
