@@ -1,0 +1,64 @@
+"""The one way in which an item changes: the item, its index entries and its stream record."""
+
+from fogbank.services.dynamodb import stored
+from fogbank.services.dynamodb.keys import index_key
+from fogbank.services.dynamodb.schema import Index, Table
+from fogbank.services.dynamodb.values import Item, text_size, value
+from fogbank.storage.kv import Writer
+
+
+def change_item(tx: Writer, table: Table, key: bytes, old: bytes | None, new: bytes | None) -> None:
+    """The item under `key` goes from `old` to `new`, both as stored; None is absence.
+
+    A change that changes nothing writes nothing.
+    """
+    if old == new:
+        return
+    if new is None:
+        tx.delete(key)
+    else:
+        tx.put(key, new)
+    if not table.indexes:
+        return
+    before = None if old is None else stored.open_(old)
+    after = None if new is None else stored.open_(new)
+    for index in table.indexes:
+        _change_entry(
+            tx, table, index, _entry(table, index, before, old), _entry(table, index, after, new)
+        )
+
+
+Entry = tuple[bytes, bytes] | None
+
+
+def _change_entry(tx: Writer, table: Table, index: Index, old: Entry, new: Entry) -> None:
+    if old == new:
+        return
+    if old is not None and (new is None or new[0] != old[0]):
+        tx.delete(old[0])
+    if new is not None:
+        tx.put(new[0], new[1])
+
+
+def _entry(table: Table, index: Index, item: Item | None, raw: bytes | None) -> Entry:
+    """The pair that `item` has in `index`."""
+    if item is None or raw is None:
+        return None
+    key = index_key(table, index, item)
+    return None if key is None else (key, project(index, item, raw))
+
+
+def project(index: Index, item: Item, raw: bytes) -> bytes:
+    """What `index` keeps of the item, as stored."""
+    if index.projection == "ALL":
+        return raw
+    kept = {name: member for name, member in item.items() if name in index.projected}
+    size = sum(text_size(name) + value(member)[1] for name, member in kept.items())
+    return stored.seal(kept, size)
+
+
+def put_entry(tx: Writer, table: Table, index: Index, raw: bytes) -> None:
+    """The stored item `raw` has its entry in `index`: for an index that is being built."""
+    entry = _entry(table, index, stored.open_(raw), raw)
+    if entry is not None:
+        tx.put(*entry)

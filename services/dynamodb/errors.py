@@ -1,0 +1,72 @@
+"""DynamoDB's errors, with AWS's texts."""
+
+from typing import Any
+
+from fogbank.services.errors import AwsError, ValidationException
+
+__all__ = ["ValidationException"]
+
+
+class SerializationException(AwsError):
+    """The JSON does not have the shape that the model gives."""
+
+    code = "SerializationException"
+
+
+class ResourceNotFoundException(AwsError):
+    code = "ResourceNotFoundException"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__("Requested resource not found" + (f": {detail}" if detail else ""))
+
+
+class ResourceInUseException(AwsError):
+    code = "ResourceInUseException"
+
+
+class LimitExceededException(AwsError):
+    code = "LimitExceededException"
+
+
+class ConditionalCheckFailedException(AwsError):
+    """`item` is the stored item, when the caller asked for it."""
+
+    code = "ConditionalCheckFailedException"
+
+    def __init__(self, item: dict[str, Any] | None = None) -> None:
+        fields = {} if item is None else {"Item": item}
+        super().__init__("The conditional request failed", **fields)
+
+
+class TransactionCanceledException(AwsError):
+    code = "TransactionCanceledException"
+
+    def __init__(self, reasons: list[dict[str, Any]]) -> None:
+        codes = ", ".join(reason["Code"] for reason in reasons)
+        super().__init__(
+            "Transaction cancelled, please refer cancellation reasons for specific reasons "
+            f"[{codes}]",
+            CancellationReasons=reasons,
+        )
+
+
+class IdempotentParameterMismatchException(AwsError):
+    code = "IdempotentParameterMismatchException"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Failed to satisfy constraint: The request was rejected because the client token was "
+            "used before with different parameters"
+        )
+
+
+class PolicyNotFoundException(AwsError):
+    code = "PolicyNotFoundException"
+
+
+def missing(member: str) -> ValidationException:
+    """A required member is absent; `member` is its path in the model's case."""
+    return ValidationException(
+        f"1 validation error detected: Value null at '{member}' failed to satisfy constraint: "
+        "Member must not be null"
+    )

@@ -1,0 +1,127 @@
+"""Keys of items and of index entries: checked as AWS does, encoded for the store."""
+
+from base64 import b64decode
+from collections.abc import Iterable
+from decimal import Decimal
+
+from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.schema import Index, Table, hash8
+from fogbank.services.dynamodb.values import Item, Value, kind_of, text_size
+from fogbank.storage.keys import Part, pack
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+HASH_BYTES_MAX = 2048
+RANGE_BYTES_MAX = 1024
+
+_INVALID = "One or more parameter values were invalid: "
+MISMATCH = "The provided key element does not match the schema"
+_EMPTY = (
+    "One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
+    "contain an empty {} value. Key: {}"
+)
+_EMPTY_INDEXED = (
+    "One or more parameter values are not valid. A value specified for a secondary index key is "
+    "not supported. The AttributeValue for a key attribute cannot contain an empty {} value. "
+    "IndexName: {}, IndexKey: {}"
+)
+
+
+def part(value: Value) -> Part:
+    """The part of a key that orders as DynamoDB orders the value."""
+    kind, member = next(iter(value.items()))
+    if kind == "S":
+        return str(member)
+    return Decimal(member) if kind == "N" else b64decode(member)
+
+
+def item_key(table: Table, item: Item) -> bytes:
+    """The store's key of an item whose key attributes are checked."""
+    packed = pack(part(item[table.hash_name]))
+    key = table.prefix + pack(hash8(packed)) + packed
+    if table.range_name is not None:
+        key += pack(part(item[table.range_name]))
+    return key
+
+
+def index_key(table: Table, index: Index, item: Item) -> bytes | None:
+    """The store's key of the entry of `item` in `index`; None when it has none (sparse)."""
+    try:
+        hashes = pack(*[part(item[name]) for name in index.hash_names])
+        ranges = [part(item[name]) for name in index.range_names]
+    except KeyError:
+        return None
+    base = [part(item[name]) for name in table.key_names]
+    return index.prefix + pack(hash8(hashes)) + hashes + pack(*ranges, *base)
+
+
+def check_key(table: Table, key: Item) -> None:
+    """`key` is exactly the primary key of `table`."""
+    if len(key) != len(table.key_names):
+        raise ValidationException(MISMATCH)
+    for name in table.key_names:
+        value = key.get(name)
+        if value is None or kind_of(value) != table.types[name]:
+            raise ValidationException(MISMATCH)
+    _check_values(table, key)
+
+
+def check_item(table: Table, item: Item) -> None:
+    """`item` has the primary key of `table`, and its index keys fit their types and limits."""
+    for name in table.key_names:
+        value = item.get(name)
+        if value is None:
+            raise ValidationException(_INVALID + f"Missing the key {name} in the item")
+        kind, expected = kind_of(value), table.types[name]
+        if kind != expected:
+            raise ValidationException(
+                _INVALID + f"Type mismatch for key {name} expected: {expected} actual: {kind}"
+            )
+    _check_values(table, item)
+    check_index_keys(table, item)
+
+
+def check_index_keys(table: Table, item: Item) -> None:
+    for index in table.indexes:
+        for name in index.key_names:
+            value = item.get(name)
+            if value is None or name in table.key_names:
+                continue
+            kind, expected = kind_of(value), table.types[name]
+            if kind != expected:
+                raise ValidationException(
+                    _INVALID + f"Type mismatch for Index Key {name} Expected: {expected} "
+                    f"Actual: {kind} IndexName: {index.name}"
+                )
+            if value[kind] == "":
+                word = "string" if kind == "S" else "binary"
+                raise ValidationException(_EMPTY_INDEXED.format(word, index.name, name))
+        _check_sizes(item, index.hash_names, index.range_names)
+
+
+def _check_values(table: Table, item: Item) -> None:
+    for name in table.key_names:
+        kind, member = next(iter(item[name].items()))
+        if member == "":
+            raise ValidationException(_EMPTY.format("string" if kind == "S" else "binary", name))
+    ranges = table.key_names[1:]
+    _check_sizes(item, table.key_names[:1], ranges)
+
+
+def _check_sizes(item: Item, hashes: Iterable[str], ranges: Iterable[str]) -> None:
+    if sum(_size(item.get(name)) for name in hashes) > HASH_BYTES_MAX:
+        raise ValidationException(
+            _INVALID + "Size of hashkey has exceeded the maximum size limit of2048 bytes"
+        )
+    if sum(_size(item.get(name)) for name in ranges) > RANGE_BYTES_MAX:
+        raise ValidationException(
+            _INVALID + "Aggregated size of all range keys has exceeded the size limit of 1024 bytes"
+        )
+
+
+def _size(value: Value | None) -> int:
+    if value is None or "N" in value:
+        return 0
+    if "S" in value:
+        return text_size(value["S"])
+    text: str = value["B"]
+    return len(text) * 3 // 4 - text.count("=")

@@ -1,0 +1,234 @@
+"""Attribute values: checked, brought to one form, and measured by AWS's size rule."""
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from fogbank.services.dynamodb import numbers
+from fogbank.services.dynamodb.errors import SerializationException, ValidationException
+
+Value = dict[str, Any]
+Item = dict[str, Value]
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+ITEM_BYTES_MAX = 400 * 1024
+DEPTH_MAX = 32
+_CONTAINER_BYTES = 3
+
+_INVALID = "One or more parameter values were invalid: "
+# Deep enough for any legal value; the check proper counts levels.
+_Reader = Callable[[Any, int], tuple[Any, int]]
+
+
+def item(raw: Any) -> tuple[Item, int]:
+    """The item in its one form, and its size in bytes."""
+    if not isinstance(raw, dict):
+        raise unexpected(raw)
+    result: Item = {}
+    total = 0
+    for name, member in raw.items():
+        result[name], size = value(member, 0)
+        total += size + text_size(name)
+    return result, total
+
+
+def value(raw: Any, depth: int = 0) -> tuple[Value, int]:
+    """An attribute value in its one form, and its size without its name."""
+    if not isinstance(raw, dict):
+        raise unexpected(raw)
+    present = [(kind, member) for kind, member in raw.items() if member is not None]
+    if not present:
+        raise ValidationException(
+            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+        )
+    result: Value = {}
+    size = 0
+    for kind, member in present:
+        reader = _READERS.get(kind)
+        if reader is None:
+            continue
+        result[kind], size = reader(member, depth)
+    if len(result) == 1:
+        return result, size
+    if result:
+        raise ValidationException(
+            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of "
+            "the supported datatypes"
+        )
+    raise ValidationException(
+        "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+    )
+
+
+def text_size(text: Any) -> int:
+    if not isinstance(text, str):
+        raise unexpected(text)
+    if text.isascii():
+        return len(text)
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise SerializationException("Unable to parse a string that is not Unicode") from None
+
+
+def unexpected(raw: Any) -> SerializationException:
+    """What Coral says of JSON that does not fit its model."""
+    if isinstance(raw, dict):
+        return SerializationException("Start of structure or map found where not expected.")
+    if isinstance(raw, list):
+        return SerializationException("Start of list found where not expected")
+    return SerializationException("Unexpected value type in payload")
+
+
+def decode(text: Any) -> bytes:
+    if not isinstance(text, str):
+        raise unexpected(text)
+    try:
+        return b64decode(text, validate=True)
+    except (Base64Error, ValueError):
+        raise SerializationException(
+            f"Invalid base64 text of {len(text)} characters for a binary value"
+        ) from None
+
+
+def _string(raw: Any, depth: int) -> tuple[str, int]:
+    return raw, text_size(raw)
+
+
+def _number(raw: Any, depth: int) -> tuple[str, int]:
+    if not isinstance(raw, str):
+        raise unexpected(raw)
+    text = numbers.normal(raw)
+    return text, numbers.size_bytes(text)
+
+
+def _binary(raw: Any, depth: int) -> tuple[str, int]:
+    data = decode(raw)
+    return b64encode(data).decode(), len(data)
+
+
+def _bool(raw: Any, depth: int) -> tuple[bool, int]:
+    if not isinstance(raw, bool):
+        raise unexpected(raw)
+    return raw, 1
+
+
+def _null(raw: Any, depth: int) -> tuple[bool, int]:
+    if not isinstance(raw, bool):
+        raise unexpected(raw)
+    if not raw:
+        raise ValidationException(
+            _INVALID + "Null attribute value types must have the value of true"
+        )
+    return raw, 1
+
+
+def _list(raw: Any, depth: int) -> tuple[list[Value], int]:
+    if not isinstance(raw, list):
+        raise unexpected(raw)
+    _check_depth(depth)
+    result = []
+    total = _CONTAINER_BYTES
+    for member in raw:
+        one, size = value(member, depth + 1)
+        result.append(one)
+        total += size + 1
+    return result, total
+
+
+def _map(raw: Any, depth: int) -> tuple[Item, int]:
+    if not isinstance(raw, dict):
+        raise unexpected(raw)
+    _check_depth(depth)
+    result: Item = {}
+    total = _CONTAINER_BYTES
+    for name, member in raw.items():
+        result[name], size = value(member, depth + 1)
+        total += size + 1 + text_size(name)
+    return result, total
+
+
+def _check_depth(depth: int) -> None:
+    if depth >= DEPTH_MAX:
+        raise ValidationException(
+            "Nesting Levels have exceeded supported limits: "
+            "Attributes in the item have nested levels beyond supported limit"
+        )
+
+
+def _string_set(raw: Any, depth: int) -> tuple[list[str], int]:
+    members = _members(raw)
+    total = sum(map(text_size, members))
+    if not members:
+        raise ValidationException(_INVALID + "An string set  may not be empty")
+    if len(set(members)) < len(members):
+        raise ValidationException(
+            _INVALID + f"Input collection [{', '.join(members)}] contains duplicates."
+        )
+    return sorted(members), total
+
+
+def _number_set(raw: Any, depth: int) -> tuple[list[str], int]:
+    members = _members(raw)
+    if not members:
+        raise ValidationException(_INVALID + "An number set  may not be empty")
+    texts = [_number(member, depth)[0] for member in members]
+    if len(set(texts)) < len(texts):
+        raise ValidationException("Input collection contains duplicates")
+    return sorted(texts, key=Decimal), sum(map(numbers.size_bytes, texts))
+
+
+def _binary_set(raw: Any, depth: int) -> tuple[list[str], int]:
+    members = _members(raw)
+    if not members:
+        raise ValidationException(_INVALID + "Binary sets should not be empty")
+    datas = [decode(member) for member in members]
+    if len(set(datas)) < len(datas):
+        raise ValidationException(
+            _INVALID + f"Input collection [{', '.join(members)}]of type BS contains duplicates."
+        )
+    return [b64encode(data).decode() for data in sorted(datas)], sum(map(len, datas))
+
+
+def _members(raw: Any) -> list[Any]:
+    if not isinstance(raw, list):
+        raise unexpected(raw)
+    return raw
+
+
+_READERS: dict[str, _Reader] = {
+    "S": _string,
+    "N": _number,
+    "B": _binary,
+    "BOOL": _bool,
+    "NULL": _null,
+    "L": _list,
+    "M": _map,
+    "SS": _string_set,
+    "NS": _number_set,
+    "BS": _binary_set,
+}
+
+SET_ORDER: dict[str, Callable[[str], Any]] = {"SS": str, "NS": Decimal, "BS": b64decode}
+
+
+def kind_of(one: Value) -> str:
+    return next(iter(one))
+
+
+def describe(one: Value) -> str:
+    """A value as AWS prints it in its messages: {S:abc}."""
+    kind, member = next(iter(one.items()))
+    return f"{{{kind}:{_described(member)}}}"
+
+
+def _described(member: Any) -> str:
+    if isinstance(member, bool):
+        return "true" if member else "false"
+    if isinstance(member, list):
+        return f"[{', '.join(describe(x) if isinstance(x, dict) else x for x in member)}]"
+    if isinstance(member, dict):
+        return f"{{{', '.join(f'{name}={describe(x)}' for name, x in member.items())}}}"
+    return str(member)
