@@ -1,3 +1,4 @@
+from fogbank.services.iam import attachments, inline, policies, roles, users
 from fogbank.services.iam.service import service
 
-__all__ = ["service"]
+__all__ = ["attachments", "inline", "policies", "roles", "service", "users"]
