@@ -1,0 +1,440 @@
+"""The constraints that the models state, checked before a handler sees a request.
+
+Every service words them alike; which error carries them, and who words some of them otherwise,
+stands in one table. The texts are AWS's, as its answers show them.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fogbank.gateway.models import OperationModel, Shape, shapes_within
+from fogbank.services.errors import AwsError, ValidationException
+
+# Appends what is wrong with a value, which stands at a path, to a list.
+Check = Callable[[Any, str, list[str]], None]
+Validator = Callable[[dict[str, Any]], list[str]]
+
+# A pattern is not tried on longer texts: they fail by their length, and some patterns backtrack.
+PATTERN_TEXT_MAX = 4096
+_MUST = "failed to satisfy constraint: Member must"
+
+
+class ValidationError(AwsError):
+    code = "ValidationError"
+
+
+class InvalidParameterException(AwsError):
+    code = "InvalidParameterException"
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How one service reports constraint errors."""
+
+    error: type[AwsError] = ValidationException
+    # Members of the payload are named under `<operation>Input.` (API Gateway).
+    payload_prefix: bool = False
+    # Elements of lists may not be null, and the text says so (Lambda).
+    elements_not_null: bool = False
+    # Shapes whose values the service judges itself, in its own words.
+    own_shapes: frozenset[str] = frozenset()
+    # A check that the service makes before all others.
+    first: Callable[[OperationModel, dict[str, Any]], None] | None = None
+    # Patterns that have a sentence of their own instead of the common one.
+    pattern_texts: tuple[tuple[str, str], ...] = ()
+
+
+def _table_name(operation: OperationModel, request: dict[str, Any]) -> None:
+    """DynamoDB looks at the table's name before all else, in words of its own."""
+    shape = operation.input
+    if shape is None or "TableName" not in shape.required:
+        return
+    name = request.get("TableName")
+    if name is None:
+        raise ValidationException(
+            "The parameter 'TableName' is required but was not present in the request"
+        )
+    if not name.startswith("arn:") and not 3 <= len(name) <= 255:
+        raise ValidationException(
+            "TableName must be at least 3 characters long and at most 255 characters long"
+        )
+
+
+_IAM_NAMES = (
+    r"[\w+=,.@-]+",
+    "The specified value for {name} is invalid. It must contain only alphanumeric characters "
+    "and/or the following: +=,.@_-",
+)
+
+# S3 is not here: it validates nothing against its model and has a text for each case of its own.
+MANNERS: dict[str, Manners] = {
+    "apigateway": Manners(payload_prefix=True),
+    # TableName may be an ARN; the name itself is judged by `_table_name`.
+    "dynamodb": Manners(first=_table_name),
+    "iam": Manners(ValidationError, pattern_texts=(_IAM_NAMES,)),
+    # Runtimes come and go faster than models: every name is accepted, the service says the rest.
+    "lambda": Manners(elements_not_null=True, own_shapes=frozenset({"Runtime"})),
+    "logs": Manners(InvalidParameterException),
+    "sns": Manners(ValidationError),
+    "sqs": Manners(),
+    "sts": Manners(ValidationError),
+}
+EXEMPT = frozenset({"s3"})
+
+
+def validator(operation: OperationModel) -> Validator:
+    """A function that raises the service's error when a constraint does not hold, else gives []."""
+    found: Validator | None = operation.compiled.get("validator")
+    if found is None:
+        found = operation.compiled["validator"] = _raising(operation)
+    return found
+
+
+def _raising(operation: OperationModel) -> Validator:
+    service = operation.service.name
+    if service in EXEMPT:
+        return lambda request: []
+    manners = MANNERS.get(service, Manners())
+    judge = judge_of(operation, manners)
+    first = manners.first
+
+    def validate(request: dict[str, Any]) -> list[str]:
+        if first is not None:
+            first(operation, request)
+        found = judge(request)
+        if found:
+            raise manners.error(summary(found))
+        return found
+
+    return validate
+
+
+def summary(messages: list[str]) -> str:
+    plural = "s" if len(messages) > 1 else ""
+    return f"{len(messages)} validation error{plural} detected: {'; '.join(messages)}"
+
+
+def judge_of(operation: OperationModel, manners: Manners) -> Validator:
+    """A function that lists what is wrong with a request, in the order of the members."""
+    shape = operation.input
+    if shape is None:
+        return lambda request: []
+    prefix = f"{_lower(operation.name)}Input." if manners.payload_prefix else ""
+    check = _Checks(manners).top(shape, prefix)
+
+    def judge(request: dict[str, Any]) -> list[str]:
+        found: list[str] = []
+        try:
+            check(request, "", found)
+        except RecursionError:
+            found.append("The request is nested too deeply")
+        return found
+
+    return judge
+
+
+def _lower(name: str) -> str:
+    return name[:1].lower() + name[1:]
+
+
+def is_constrained(shape: Shape) -> bool:
+    return any(
+        each.required or each.enum or each.pattern or each.min is not None or each.max is not None
+        for each in shapes_within(shape)
+    )
+
+
+class _Checks:
+    """Checks compiled once per shape; None where there is nothing to check."""
+
+    def __init__(self, manners: Manners) -> None:
+        self._manners = manners
+        self._done: dict[str, Check | None] = {}
+
+    def top(self, shape: Shape, payload_prefix: str) -> Check:
+        return self._structure(shape, payload_prefix)
+
+    def of(self, shape: Shape) -> Check | None:
+        name = shape.name
+        if name not in self._done:
+            if name in self._manners.own_shapes or not is_constrained(shape):
+                self._done[name] = None
+            else:
+                self._done[name] = self._late(name)
+                self._done[name] = self._compile(shape)
+        return self._done[name]
+
+    def _late(self, name: str) -> Check:
+        """For a shape that contains itself: the check that its compilation will have made."""
+
+        def check(value: Any, path: str, found: list[str]) -> None:
+            compiled = self._done[name]
+            if compiled is not None:
+                compiled(value, path, found)
+
+        return check
+
+    def _compile(self, shape: Shape) -> Check:
+        if shape.type == "structure":
+            return self._structure(shape)
+        if shape.type == "list":
+            return self._list(shape)
+        if shape.type == "map":
+            return self._map(shape)
+        return self._scalar(shape)
+
+    def _structure(self, shape: Shape, payload_prefix: str = "") -> Check:
+        members: list[tuple[str, str, bool, Check | None]] = []
+        for member in shape.members.values():
+            required = member.name in shape.required
+            check = self.of(member.shape)
+            if required or check is not None:
+                prefix = payload_prefix if member.location is None else ""
+                members.append((member.name, prefix + _lower(member.name), required, check))
+
+        def structure(value: Any, path: str, found: list[str]) -> None:
+            get = value.get
+            for name, wire, required, check in members:
+                each = get(name)
+                if each is None:
+                    if required:
+                        found.append(f"Value null at '{path}{wire}' {_MUST} not be null")
+                elif check is not None:
+                    check(each, path + wire, found)
+
+        return lambda value, path, found: structure(value, path and f"{path}.", found)
+
+    def _list(self, shape: Shape) -> Check:
+        assert shape.member is not None
+        element = shape.member.shape
+        own = self._size(shape)
+        inner = self.of(element)
+        scalar = element.type not in ("structure", "list", "map")
+        demands = self._demands(element) if inner is not None and scalar else []
+
+        def check(value: Any, path: str, found: list[str]) -> None:
+            if own is not None:
+                own(value, path, found)
+            if inner is None:
+                return
+            if demands:
+                # Scalars are reported as one list, with all that is asked of each element.
+                wrong: list[str] = []
+                for each in value:
+                    if each is not None:
+                        inner(each, path, wrong)
+                if wrong:
+                    found.append(
+                        f"Value '{text_of(value, shape)}' at '{path}' {_MUST} satisfy constraint: "
+                        f"[{', '.join(demands)}]"
+                    )
+                return
+            for number, each in enumerate(value, 1):
+                if each is not None:
+                    inner(each, f"{path}.{number}.member", found)
+
+        return check
+
+    def _map(self, shape: Shape) -> Check:
+        assert shape.value is not None
+        own = self._size(shape)
+        inner = self.of(shape.value.shape)
+
+        def check(value: Any, path: str, found: list[str]) -> None:
+            if own is not None:
+                own(value, path, found)
+            if inner is not None:
+                for key, each in value.items():
+                    if each is not None:
+                        inner(each, f"{path}.{key}.member", found)
+
+        return check
+
+    def _scalar(self, shape: Shape) -> Check:
+        checks = [
+            each
+            for each in (_enum(shape), self._pattern(shape), self._size(shape), _range(shape))
+            if each is not None
+        ]
+        if len(checks) == 1:
+            return checks[0]
+
+        def check(value: Any, path: str, found: list[str]) -> None:
+            for each in checks:
+                each(value, path, found)
+
+        return check
+
+    def _pattern(self, shape: Shape) -> Check | None:
+        if shape.pattern is None or shape.type != "string":
+            return None
+        compiled = java_pattern(shape.pattern)
+        if compiled is None:
+            return None
+        fits = compiled.fullmatch
+        own = dict(self._manners.pattern_texts).get(shape.pattern)
+
+        def check(value: Any, path: str, found: list[str]) -> None:
+            if len(value) <= PATTERN_TEXT_MAX and not fits(value):
+                if own is not None:
+                    found.append(own.format(name=path))
+                else:
+                    found.append(
+                        f"Value '{value}' at '{path}' {_MUST} satisfy regular expression "
+                        f"pattern: {shape.pattern}"
+                    )
+
+        return check
+
+    def _size(self, shape: Shape) -> Check | None:
+        low, high = shape.min, shape.max
+        if shape.type in ("integer", "long", "float", "double") or low is high is None:
+            return None
+
+        def check(value: Any, path: str, found: list[str]) -> None:
+            size = length_of(value)
+            if high is not None and size > high:
+                word = f"less than or equal to {high}"
+            elif low is not None and size < low:
+                word = f"greater than or equal to {low}"
+            else:
+                return
+            found.append(f"Value '{text_of(value, shape)}' at '{path}' {_MUST} have length {word}")
+
+        return check
+
+    def _demands(self, shape: Shape) -> list[str]:
+        """All constraints of a list's elements, as the text of the list names them."""
+        demands = []
+        if shape.enum:
+            demands.append(f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
+        if shape.max is not None:
+            demands.append(f"Member must have length less than or equal to {shape.max}")
+        if shape.min is not None:
+            demands.append(f"Member must have length greater than or equal to {shape.min}")
+        if shape.pattern:
+            demands.append(f"Member must satisfy regular expression pattern: {shape.pattern}")
+        if demands and self._manners.elements_not_null:
+            demands.append("Member must not be null")
+        return demands
+
+
+def _enum(shape: Shape) -> Check | None:
+    if not shape.enum:
+        return None
+    values = frozenset(shape.enum)
+    listed = ", ".join(shape.enum)
+
+    def check(value: Any, path: str, found: list[str]) -> None:
+        if value not in values:
+            found.append(f"Value '{value}' at '{path}' {_MUST} satisfy enum value set: [{listed}]")
+
+    return check
+
+
+def _range(shape: Shape) -> Check | None:
+    low, high = shape.min, shape.max
+    if shape.type not in ("integer", "long", "float", "double") or low is high is None:
+        return None
+
+    def check(value: Any, path: str, found: list[str]) -> None:
+        if high is not None and value > high:
+            word = f"less than or equal to {high}"
+        elif low is not None and value < low:
+            word = f"greater than or equal to {low}"
+        else:
+            return
+        found.append(f"Value '{value}' at '{path}' {_MUST} have value {word}")
+
+    return check
+
+
+def length_of(value: Any) -> int:
+    """Java counts a text in UTF-16 units."""
+    if isinstance(value, str) and not value.isascii():
+        return len(value.encode("utf-16-le", "surrogatepass")) // 2
+    return len(value)
+
+
+def text_of(value: Any, shape: Shape) -> str:
+    """A value as Java prints it: [a, b], {k=v}, Name(member=value, other=null)."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, list) and shape.member is not None:
+        element = shape.member.shape
+        return f"[{', '.join(text_of(each, element) for each in value)}]"
+    if isinstance(value, dict) and shape.value is not None:
+        of_value = shape.value.shape
+        return f"{{{', '.join(f'{key}={text_of(each, of_value)}' for key, each in value.items())}}}"
+    if isinstance(value, dict):
+        fields = (
+            f"{_lower(member.name)}={text_of(value.get(member.name), member.shape)}"
+            for member in shape.members.values()
+        )
+        return f"{shape.name}({', '.join(fields)})"
+    return str(value)
+
+
+# Java's classes of Unicode properties, as near as Python's own come.
+_PROPERTIES = {
+    "L": r"\w",
+    "M": "\u0300-\u036f",
+    "Z": r"\s",
+    "N": r"\d",
+    "S": r"$+<=>^`|~\u00a2-\u00a9\u2100-\u23ff",
+    "P": r"!-#%-*,-/:;?@\[-\]_{}\u00a1-\u00bf\u2010-\u2027",
+    "Graph": "!-~",
+    "Print": " -~",
+    "ASCII": "\x00-\x7f",
+    "Alnum": "a-zA-Z0-9",
+    "Alpha": "a-zA-Z",
+}
+
+
+# Spellings that Java reads and Python does not.
+_RESPELT = (
+    (r"\w-_", r"\w\-_"),
+    (r"\uD800\uDC00-\uDBFF\uDFFF", "\U00010000-\U0010ffff"),
+    (r"\z", r"\Z"),
+)
+_TOKEN = re.compile(r"\\p\{(?:Is)?(\w+)\}|\\.|[\[\]]|[^\\\[\]]+", re.DOTALL)
+
+
+def java_pattern(pattern: str) -> re.Pattern[str] | None:
+    """`pattern` for Python; None where it uses what Python does not have."""
+    flags = re.ASCII
+    for java, python in _RESPELT:
+        pattern = pattern.replace(java, python)
+    if r"\p{" in pattern:
+        flags = re.NOFLAG
+        pattern = _with_properties(pattern)
+    try:
+        return re.compile(pattern, flags)
+    except (re.error, RecursionError):
+        return None
+
+
+def _with_properties(pattern: str) -> str:
+    """The pattern with each Unicode property as the characters of a class."""
+    pieces = []
+    depth = 0
+    for token in _TOKEN.finditer(pattern):
+        text = token[0]
+        if token[1] is not None:
+            characters = _PROPERTIES.get(token[1]) or _PROPERTIES.get(token[1][:1], "")
+            text = characters if depth else f"[{characters}]"
+        elif text == "[":
+            depth += 1
+        elif text == "]":
+            depth -= 1
+        pieces.append(text)
+    return "".join(pieces)
