@@ -1,3 +1,5 @@
+"""The operations of API Gateway's REST APIs; the other modules register theirs here."""
+
 from fogbank.services.registry import Service
 
 service = Service("apigateway")
