@@ -5,7 +5,6 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
-    Callable,
     Iterable,
     Mapping,
 )
@@ -18,7 +17,7 @@ from fogbank.services.context import Context
 from fogbank.services.s3.checksums import DEFAULT, Claims, Digests
 from fogbank.services.s3.errors import EntityTooLarge, IncompleteBody, MissingContentLength
 from fogbank.storage.blobs import BlobRef, Staged
-from fogbank.storage.kv import T, Writer
+from fogbank.storage.kv import Writer
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 PUT_BYTES_MAX = 5 * 1024**3
@@ -43,7 +42,8 @@ async def receiving(
 ) -> AsyncIterator[Received]:
     """Seal `chunks`, feeding `digests`; within the context a transaction may name them.
 
-    When the context is left by an error, or by a cancellation, they are gone.
+    When the context is left by an error, or by a cancellation, they are gone; unless a transaction
+    that is still queued names them, for which `discard` waits.
     """
     async with aclosing(_hashed(chunks, digests)) as hashed:
         sealed = await ctx.blobs.stage(hashed, key_name=f"s3/{bucket_id}")
@@ -87,19 +87,6 @@ def body_of(request: Mapping[str, Any]) -> Body:
     if isinstance(body, Body):
         return body
     return Body.of(body if isinstance(body, bytes) else b"")
-
-
-async def commit(ctx: Context, work: Callable[[Writer], T]) -> T:
-    """Write, and know the outcome: a caller that is cancelled waits for it before it goes.
-
-    Otherwise it would discard staged bytes that a transaction still in the queue is about to name.
-    """
-    writing = asyncio.gather(ctx.store.write(work))
-    try:
-        return (await asyncio.shield(writing))[0]
-    except asyncio.CancelledError:
-        await asyncio.wait([writing])
-        raise
 
 
 async def _hashed(chunks: AsyncIterable[bytes], digests: Digests) -> AsyncGenerator[bytes, None]:

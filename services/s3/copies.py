@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.s3 import attributes, buckets, checksums, conditions, errors, objects, reading
-from fogbank.services.s3.bodies import PUT_BYTES_MAX, commit, receiving
+from fogbank.services.s3.bodies import PUT_BYTES_MAX, receiving
 from fogbank.services.s3.notices import emit
 from fogbank.services.s3.records import StoredObject
 from fogbank.services.s3.service import service
@@ -121,7 +121,7 @@ async def copy_object(ctx: Context, request: Input) -> Output:
             emit(ctx, tx, here, key, "ObjectCreated:Copy", now_ms, new)
             return new
 
-        new = await commit(ctx, work)
+        new = await ctx.store.write(work)
     return {
         "CopyObjectResult": {
             "ETag": f'"{new.etag}"',

@@ -27,7 +27,7 @@ class Spelling:
         self.type = request.get("EncodingType")
         if self.type not in (None, "url"):
             raise InvalidArgument(
-                "Invalid Encoding Method specified in Request", "encoding-type", self.type or None
+                "Invalid Encoding Method specified in Request", "encoding-type", self.type
             )
 
     def __call__(self, text: str) -> str:

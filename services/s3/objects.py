@@ -17,7 +17,7 @@ from fogbank.services.s3 import (
     ranges,
     reading,
 )
-from fogbank.services.s3.bodies import commit, receiving_request
+from fogbank.services.s3.bodies import receiving_request
 from fogbank.services.s3.notices import emit
 from fogbank.services.s3.numbers import integer
 from fogbank.services.s3.records import (
@@ -105,7 +105,7 @@ async def put_object(ctx: Context, request: Input) -> Output:
             emit(ctx, tx, here, key, "ObjectCreated:Put", now_ms, new)
             return new
 
-        new = await commit(ctx, work)
+        new = await ctx.store.write(work)
     return written(new)
 
 

@@ -14,7 +14,7 @@ from fogbank.services.s3 import (
     reading,
     uploads,
 )
-from fogbank.services.s3.bodies import Received, commit, receiving, receiving_request
+from fogbank.services.s3.bodies import Received, receiving, receiving_request
 from fogbank.services.s3.numbers import integer, page_size
 from fogbank.services.s3.records import Bucket, Part, Upload, from_bytes, owner, to_bytes
 from fogbank.services.s3.service import service
@@ -113,7 +113,7 @@ async def _keep(
         tx.put(key, to_bytes(part))
         return part
 
-    return await commit(ctx, work)
+    return await ctx.store.write(work)
 
 
 @service.operation("ListParts")
