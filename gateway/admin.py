@@ -4,7 +4,8 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,11 +16,13 @@ from fogbank.gateway.http import HttpRequest, HttpResponse
 from fogbank.gateway.log import Log
 from fogbank.gateway.settings import Settings
 from fogbank.services.context import Stack
+from fogbank.storage.datadir import DataDir
 
 TRACES_DEFAULT = 100
 LINES_DEFAULT = 200
+DEAD_DEFAULT = 100
 
-Query = dict[str, list[str]]
+Query = Mapping[str, list[str]]
 Answer = tuple[int, Any]
 
 
@@ -31,14 +34,14 @@ class Pages:
         stack: Stack,
         settings: Settings,
         log: Log,
+        data: DataDir,
         requests_in_progress: Callable[[], int],
-        dead_letters: Callable[[int], Awaitable[list[dict[str, Any]]]],
     ) -> None:
         self._stack = stack
         self._settings = settings
         self._log = log
+        self._data = data
         self._requests_in_progress = requests_in_progress
-        self._dead_letters = dead_letters
         self._started_s = time.monotonic()
         self._pages: dict[str, Callable[[Query], Awaitable[Answer]]] = {
             "/_fogbank/health": self._health,
@@ -89,6 +92,7 @@ class Pages:
                 "known": self._stack.catalog.names(),
                 "loaded": self._stack.catalog.loaded(),
             },
+            "eventsPending": await self._data.outbox.pending_count(),
             "requestsInProgress": self._requests_in_progress(),
             "memoryBytes": memory_bytes(),
         }
@@ -104,7 +108,9 @@ class Pages:
         return 200, {"lines": self._log.lines(_limit(query, LINES_DEFAULT))}
 
     async def _dead(self, query: Query) -> Answer:
-        return 200, {"deadLetters": await self._dead_letters(_limit(query, TRACES_DEFAULT))}
+        topic = query.get("topic", [None])[0]
+        letters = await self._data.outbox.dead_letters(topic)
+        return 200, {"deadLetters": [asdict(one) for one in letters[: _limit(query, DEAD_DEFAULT)]]}
 
 
 def memory_bytes() -> int:

@@ -81,7 +81,10 @@ def _up(arguments: argparse.Namespace) -> int:
         print("\n".join(lines), flush=True)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(wiring.run(settings, sock, announce))
+        try:
+            runner.run(wiring.run(settings, sock, announce))
+        except wiring.START_FAILURES as error:
+            raise Failure(str(error)) from None
     return 0
 
 

@@ -67,7 +67,6 @@ _BUCKET_HOST = re.compile(
     r"(?:s3(?:[.-](?:dualstack\.)?(?P<region>[a-z]{2}-[a-z-]+-\d))?\..+|s3|localhost)",
     re.IGNORECASE,
 )
-_API_HOST = re.compile(r"(?P<api>[a-z0-9-]+)\.execute-api\.(?P<region>[a-z]{2}-[a-z-]+-\d)?.*")
 _SERVICE_HOST = re.compile(
     r"(?P<service>streams\.dynamodb|[a-z0-9-]+?)(?:[.-](?P<region>[a-z]{2}-[a-z-]+-\d))?"
     r"\.(?:amazonaws\.com(?:\.cn)?|api\.aws|localhost\.localstack\.cloud)"
@@ -92,7 +91,6 @@ class HostNames(NamedTuple):
     service: str | None = None
     region: str | None = None
     bucket: str | None = None
-    api: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +181,6 @@ def parse_host(header: str) -> HostNames:
     """What the `Host` header says; nothing when it is an address or a plain name."""
     name = header.rpartition(":")[0] if re.search(r":\d*$", header) else header
     name = name.lower().rstrip(".")
-    if found := _API_HOST.fullmatch(name):
-        return HostNames(EXECUTE_API, found["region"], api=found["api"])
     if re.fullmatch(r"s3[.-].*|s3", name):
         region = re.search(r"[a-z]{2}-[a-z-]+-\d", name)
         return HostNames("s3", region[0] if region else None)
@@ -211,6 +207,11 @@ def names_service_in_form(request: HttpRequest) -> bool:
         and request.header(b"authorization") is None
         and (request.header(b"content-type") or "").startswith("application/x-www-form-urlencoded")
     )
+
+
+def is_page(path: str) -> bool:
+    """Whether a path is one of the stack's own pages: no bucket's name begins like them."""
+    return path.startswith("/_")
 
 
 def path_style(request: HttpRequest, bucket: str) -> HttpRequest:

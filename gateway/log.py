@@ -1,6 +1,7 @@
 """One line per request, formatted in batches off the hot path; the newest lines are kept."""
 
 import asyncio
+import logging
 import sys
 import time
 import traceback
@@ -87,6 +88,20 @@ class Log:
                 self.flush()
         finally:
             self.flush()
+
+
+class LogHandler(logging.Handler):
+    """Puts what the layers below say by `logging` into the same log."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            text += "\n" + "".join(traceback.format_exception(record.exc_info[1])).rstrip()
+        self._log.message(f"{record.levelname.lower()} {record.name}: {text}")
 
 
 def _stamp(at_s: float) -> str:

@@ -3,7 +3,6 @@
 import ipaddress
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from fogbank.gateway.http import Headers, HttpRequest, HttpResponse
 
@@ -33,18 +32,25 @@ class Door:
 
     def refuse(self, request: HttpRequest) -> HttpResponse | None:
         """The refusal of a request that may come from a foreign web page, else None."""
-        host = request.header(b"host") or ""
-        if self._loopback and host and not self._is_own(host):
-            return _refusal(
-                f"The host name {_PORT.sub('', host)[:200]!r} is not one of this stack's. Use its "
-                "address, or name it in the setting host_names."
-            )
+        refusal = self.refuse_host(request)
+        if refusal is not None:
+            return refusal
         origin = request.header(b"origin")
-        if origin is None or self.allows(origin) or self._is_same(origin, host):
+        if origin is None or self.allows(origin) or _is_same(origin, request.header(b"host")):
             return None
         return _refusal(
             f"Requests from web pages of the origin {origin[:200]!r} are refused. "
             "The setting cors_origins permits them."
+        )
+
+    def refuse_host(self, request: HttpRequest) -> HttpResponse | None:
+        """The refusal of a request by a name that is not ours: a page that rebinds its name."""
+        host = request.header(b"host") or ""
+        if not self._loopback or not host or self._is_own(host):
+            return None
+        return _refusal(
+            f"The host name {_PORT.sub('', host)[:200]!r} is not one of this stack's. Use its "
+            "address, or name it in the setting host_names."
         )
 
     def refuse_embedded(self, request: HttpRequest, service: str) -> HttpResponse | None:
@@ -99,12 +105,6 @@ class Door:
             self._verdicts[host] = verdict = is_own_host(host, self._own_names)
             return verdict
 
-    def _is_same(self, origin: str, host: str) -> bool:
-        return bool(host) and origin.lower() in (
-            f"http://{host.lower()}",
-            f"https://{host.lower()}",
-        )
-
 
 def is_own_host(header: str, own_names: frozenset[str]) -> bool:
     """Whether a `Host` header is an address, a loopback name or a name of ours."""
@@ -118,11 +118,8 @@ def is_own_host(header: str, own_names: frozenset[str]) -> bool:
     return True
 
 
-def check_origins(origins: Iterable[str]) -> None:
-    """Raises ValueError for what cannot be an origin."""
-    for origin in origins:
-        if origin != "*" and not (urlsplit(origin).scheme and urlsplit(origin).netloc):
-            raise ValueError("origins such as http://localhost:3000")
+def _is_same(origin: str, host: str | None) -> bool:
+    return bool(host) and origin.lower().partition("://")[2] == (host or "").lower()
 
 
 def _refusal(text: str) -> HttpResponse:

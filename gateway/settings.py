@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 
 class BadSetting(Exception):
@@ -69,6 +70,14 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    origins = _list(text)
+    for origin in origins:
+        if origin != "*" and (not urlsplit(origin).scheme or not urlsplit(origin).netloc):
+            raise ValueError("origins such as http://localhost:3000")
+    return origins
+
+
 def _path(text: str) -> Path:
     return Path(text).expanduser()
 
@@ -125,7 +134,10 @@ class Settings:
     )
     allow_remote_open: bool = _one(False, "permit `open` on an address that other machines reach")
     cors_origins: tuple[str, ...] = _one(
-        (), "origins whose web pages may call every API; `*` permits all"
+        (), "origins whose web pages may call every API; `*` permits all", parse=_origins
+    )
+    host_names: tuple[str, ...] = _one(
+        (), "further names by which clients may call this stack, when it listens on loopback"
     )
     region: str = _one(
         "us-east-1", "region of requests that name none", also=["AWS_DEFAULT_REGION"]

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from fogbank.gateway import identify, payloads
 from fogbank.gateway.authenticate import Authenticator
+from fogbank.gateway.constraints import validator
+from fogbank.gateway.execute_api import Address, ExecuteApi
 from fogbank.gateway.faults import plain_error
 from fogbank.gateway.http import HttpRequest, HttpResponse
 from fogbank.gateway.identify import EXECUTE_API, Identifier, UnknownService
@@ -26,7 +28,6 @@ _ROUTED_BY_HEAD = frozenset({"rest-xml", "rest-json"})
 
 Page = Callable[[HttpRequest], Awaitable[HttpResponse]]
 ContextOf = Callable[[World, Caller], Context]
-DataPlane = Callable[[ContextOf, HttpRequest], Awaitable[HttpResponse]]
 
 
 class _Seen:
@@ -51,7 +52,7 @@ class Gateway:
         authenticator: Authenticator,
         log: Log,
         pages: Page,
-        data_plane: DataPlane,
+        data_plane: ExecuteApi,
     ) -> None:
         self._stack = stack
         self._door = door
@@ -68,10 +69,18 @@ class Gateway:
         request_id = self._stack.ids.uuid()
         seen = _Seen()
         try:
-            refusal = self._door.refuse(request) or self._door.preflight(request)
+            # Who may read an API's answers is the API's own business (CORS), not the door's.
+            api = self._data_plane.address_of(request)
+            refusal = (
+                self._door.refuse_host(request)
+                if api is not None
+                else self._door.refuse(request) or self._door.preflight(request)
+            )
             if refusal is not None:
                 response = refusal
-            elif request.path.startswith("/_"):
+            elif api is not None:
+                response = await self._to_data_plane(request, request_id, seen, api)
+            elif identify.is_page(request.path):
                 response = await self._special(request, seen)
             else:
                 response = await self._serve(request, request_id, seen)
@@ -88,24 +97,18 @@ class Gateway:
             self._log.failure(request_id, error)
             response = self._render(InternalFailure(), seen, request_id)
         self._note(request, request_id, seen, started, response.status)
-        extra = self._door.headers_for(request)
+        extra = self._door.headers_for(request) if seen.service != EXECUTE_API else None
         if extra:
             response.headers = [*response.headers, *extra]
         return response
 
     async def _serve(self, request: HttpRequest, request_id: str, seen: _Seen) -> HttpResponse:
-        try:
-            from fogbank.gateway.constraints import validator
-        except ImportError:
-            validator = lambda operation: lambda request: None
         # identify
         form = b""
         if identify.names_service_in_form(request):
             form = await payloads.read_form(request)
         identity = self._identifier.identify(request, form)
         service = seen.service = identity.service
-        if service == EXECUTE_API:
-            return await self._to_data_plane(request, request_id, seen)
         if service not in self._known:
             raise UnknownService(service, self._known)
         model = seen.model = load(service)
@@ -152,13 +155,16 @@ class Gateway:
         return self._door.refuse_embedded(request, seen.service) or await self._pages(request)
 
     async def _to_data_plane(
-        self, request: HttpRequest, request_id: str, seen: _Seen
+        self, request: HttpRequest, request_id: str, seen: _Seen, api: Address
     ) -> HttpResponse:
+        seen.service = EXECUTE_API
+        seen.operation = f"{request.method} {api.api_id}/{api.stage}"[:100]
+
         def context_of(world: World, caller: Caller) -> Context:
             seen.account = world.account
             return self._context(world, caller, request, request_id)
 
-        return await self._data_plane(context_of, request)
+        return await self._data_plane.respond(context_of, request, api)
 
     def _context(
         self, world: World, caller: Caller, request: HttpRequest, request_id: str

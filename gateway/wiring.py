@@ -1,31 +1,48 @@
 """Builds the stack from its settings, runs it, and takes it down in reverse order."""
 
 import asyncio
+import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fogbank.functions.ports import FunctionVersion, Invocation, Outcome
 from fogbank.gateway.admin import Pages
 from fogbank.gateway.app import application
 from fogbank.gateway.authenticate import Authenticator
+from fogbank.gateway.execute_api import ExecuteApi
 from fogbank.gateway.http import HttpRequest, HttpResponse
 from fogbank.gateway.identify import Identifier
-from fogbank.gateway.log import Log
+from fogbank.gateway.log import Log, LogHandler
 from fogbank.gateway.origin import Door
 from fogbank.gateway.server import HttpServer
-from fogbank.gateway.settings import Settings, load_accounts
-from fogbank.gateway.stages import ContextOf, Gateway
+from fogbank.gateway.settings import Account, Settings, load_accounts
+from fogbank.gateway.stages import Gateway
 from fogbank.services.context import Stack
 from fogbank.services.events import context_of
 from fogbank.services.ids import Ids
 from fogbank.services.registry import Catalog
 from fogbank.services.trace import TraceBuffer
 from fogbank.storage.clock import SystemClock
-from fogbank.storage.memory import MemoryBlobs, MemoryStore
+from fogbank.storage.datadir import DatabaseDamaged, DataDir, DataDirInUse, NotWritable
+from fogbank.storage.keyring import KeyFileUnsafe, MasterKeyMissing, MasterKeyWrong
+from fogbank.storage.kv import StoreFailed
 from fogbank.storage.outbox import Event
+
+Announce = Callable[[Stack], None]
+
+# What keeps a data directory from opening; each text is one line that says what to do.
+START_FAILURES = (
+    DataDirInUse,
+    NotWritable,
+    DatabaseDamaged,
+    StoreFailed,
+    MasterKeyMissing,
+    MasterKeyWrong,
+    KeyFileUnsafe,
+)
 
 
 class _NoFunctions:
@@ -39,74 +56,94 @@ class _NoFunctions:
         return {"level": "none"}
 
 
-class _NoOutbox:
-    def add(self, tx: Any, topic: str, key: str, body: dict[str, Any], *, due_ms: int = 0) -> None:
-        pass
+async def run(settings: Settings, sock: socket.socket, announce: Announce) -> None:
+    """Serve on the bound socket until SIGTERM or SIGINT; then drain and close everything.
 
-    async def run(self, deliver: Callable[[Event], Awaitable[None]]) -> None:
-        await asyncio.Event().wait()
-
-
-async def run(settings: Settings, sock: socket.socket, announce: Callable[[Stack], None]) -> None:
-    """Serve on the bound socket until SIGTERM or SIGINT; then drain and close everything."""
+    Raises one of START_FAILURES, or BadSetting, before anything is served.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with AsyncExitStack() as exits:
-        tasks = await exits.enter_async_context(asyncio.TaskGroup())
-        log = Log(settings.log_lines_max, requests=settings.log_level == "info")
-        store = MemoryStore()
-        accounts = load_accounts(settings.accounts) if settings.accounts else []
-        ids = Ids()
-        stack = Stack(
-            store=store,
-            blobs=MemoryBlobs(store),
-            outbox=_NoOutbox(),
-            functions=_NoFunctions(),
-            clock=SystemClock(),
-            ids=ids,
-            traces=TraceBuffer(ids, settings.trace_spans_max),
-            catalog=Catalog(),
-            endpoint=endpoint_of(sock),
-        )
+    accounts = load_accounts(settings.accounts) if settings.accounts else []
+    log = Log(settings.log_lines_max, requests=settings.log_level == "info")
+    handler = LogHandler(log)
+    logging.getLogger().addHandler(handler)
+    try:
+        async with _data_dir(settings) as data, asyncio.TaskGroup() as tasks:
+            await _serve(settings, sock, data, accounts, log, tasks, stop, announce)
+    finally:
+        logging.getLogger().removeHandler(handler)
+        log.flush()
 
-        async def data_plane(context: ContextOf, request: HttpRequest) -> HttpResponse:
-            raise NotImplementedError
 
-        async def respond(request: HttpRequest) -> HttpResponse:
-            return await gateway.respond(request)
+async def _serve(
+    settings: Settings,
+    sock: socket.socket,
+    data: DataDir,
+    accounts: list[Account],
+    log: Log,
+    tasks: asyncio.TaskGroup,
+    stop: asyncio.Event,
+    announce: Announce,
+) -> None:
+    ids = Ids()
+    stack = Stack(
+        store=data.store,
+        blobs=data.blobs,
+        outbox=data.outbox,
+        functions=_NoFunctions(),
+        clock=SystemClock(),
+        ids=ids,
+        traces=TraceBuffer(ids, settings.trace_spans_max),
+        catalog=Catalog(),
+        endpoint=endpoint_of(sock),
+        options={
+            "legacy_acl_default": settings.legacy_acl_default,
+            "lifecycle_day_s": settings.lifecycle_day_s,
+        },
+    )
 
-        async def dead(limit: int) -> list[dict[str, Any]]:
-            return []
+    async def deliver(event: Event) -> None:
+        await stack.catalog.consume(context_of(stack, event), event)
 
-        server = HttpServer(application(respond))
-        gateway = Gateway(
-            stack,
-            door=Door(settings.cors_origins, loopback=settings.loopback),
-            identifier=Identifier(settings.region),
-            authenticator=Authenticator(
-                store, stack.clock, accounts, strict=settings.auth == "strict"
-            ),
-            log=log,
-            pages=Pages(stack, settings, log, lambda: server.requests_in_progress, dead),
-            data_plane=data_plane,
-        )
+    async def respond(request: HttpRequest) -> HttpResponse:
+        return await gateway.respond(request)
 
-        async def deliver(event: Event) -> None:
-            await stack.catalog.consume(context_of(stack, event), event)
+    server = HttpServer(application(respond))
+    gateway = Gateway(
+        stack,
+        door=Door(settings.cors_origins, loopback=settings.loopback, own_names=settings.host_names),
+        identifier=Identifier(settings.region),
+        authenticator=Authenticator(
+            data.store, stack.clock, accounts, strict=settings.auth == "strict"
+        ),
+        log=log,
+        pages=Pages(stack, settings, log, data, lambda: server.requests_in_progress),
+        data_plane=ExecuteApi(stack),
+    )
+    chores = [log.run(), server.keep_time(), data.run(), data.outbox.run(deliver)]
+    background = [tasks.create_task(chore) for chore in chores]
+    await server.serve(sock)
+    announce(stack)
+    await stop.wait()
+    await server.drain(settings.drain_s)
+    for task in reversed(background):
+        task.cancel()
 
-        background = [
-            tasks.create_task(log.run()),
-            tasks.create_task(server.keep_time()),
-            tasks.create_task(stack.outbox.run(deliver)),
-        ]
-        await server.serve(sock)
-        announce(stack)
-        await stop.wait()
-        await server.drain(settings.drain_s)
-        for task in background:
-            task.cancel()
+
+@asynccontextmanager
+async def _data_dir(settings: Settings) -> AsyncIterator[DataDir]:
+    data = await DataDir.open(
+        settings.data_dir,
+        key_file=settings.key_file,
+        master_key=settings.master_key or None,
+        durability="full" if settings.durability == "full" else "relaxed",
+    )
+    try:
+        yield data
+    finally:
+        await data.close()
 
 
 def endpoint_of(sock: socket.socket) -> str:
