@@ -259,7 +259,7 @@ def _data() -> Path:
 
 
 def shapes_within(shape: Shape) -> Iterator[Shape]:
-    """`shape` and every shape that it can contain, each once."""
+    """`shape` and every shape that it can contain, each once; a map's keys are not among them."""
     seen: set[str] = set()
     stack = [shape]
     while stack:
@@ -268,5 +268,5 @@ def shapes_within(shape: Shape) -> Iterator[Shape]:
             continue
         seen.add(each.name)
         yield each
-        uses = [*each.members.values(), each.member, each.key, each.value]
+        uses = [*each.members.values(), each.member, each.value]
         stack.extend(use.shape for use in uses if use is not None)

@@ -18,7 +18,7 @@ FromText = Callable[[str], Any]
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
 _WHOLE = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _REAL = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?", re.ASCII)
-_UNSAFE = {code: None for code in (*range(32), 127) if code != 9}
+_UNSAFE: dict[int, None] = {code: None for code in (*range(32), 127) if code != 9}
 
 
 def unquoted(text: str) -> str:
@@ -161,7 +161,7 @@ def bindings_of(operation: OperationModel, complain: Complaint) -> Bindings:
 
 def header_bytes(text: str) -> bytes:
     """A header's value without what could end the header and begin another."""
-    clean = text.translate(_UNSAFE)
+    clean = text if text.isprintable() else text.translate(_UNSAFE)
     try:
         return clean.encode("latin-1")
     except UnicodeEncodeError:
@@ -178,27 +178,43 @@ def header_text(member: Member, shape: Shape, value: Any) -> str:
     return str(value)
 
 
-def output_headers(shape: Shape, output: dict[str, Any], *, empty: bool = False) -> Headers:
-    """The headers that carry members of `output`; `empty` keeps those with an empty text."""
+def output_headers(operation: OperationModel, output: dict[str, Any]) -> Headers:
+    """The headers that carry members of `output`, in its order; an empty text gets none."""
+    bound: dict[str, tuple[bytes, Member, Shape]] | None = operation.compiled.get("headers")
+    if bound is None:
+        bound = operation.compiled["headers"] = _bound_headers(operation)
     headers: Headers = []
-    for member in shape.members.values():
-        value = output.get(member.name)
-        if value is None:
+    for name, value in output.items():
+        found = bound.get(name)
+        if found is None or value is None:
             continue
+        wire, member, shape = found
         if member.location == "header":
-            text = header_text(member, member.shape, value)
-            if text or empty:
-                headers.append((member.wire.encode(), header_bytes(text)))
-        elif member.location == "headers":
+            text = value if type(value) is str else header_text(member, shape, value)
+            if text:
+                headers.append((wire, header_bytes(text)))
+        else:
             headers.extend(
-                (header_bytes(member.wire + name), header_bytes(str(text)))
-                for name, text in value.items()
+                (wire + header_bytes(key), header_bytes(str(text))) for key, text in value.items()
             )
     return headers
 
 
-def status_of(operation: OperationModel, shape: Shape | None, output: dict[str, Any]) -> int:
-    for member in shape.members.values() if shape else ():
-        if member.location == "statusCode" and output.get(member.name) is not None:
-            return int(output[member.name])
-    return operation.status
+def _bound_headers(operation: OperationModel) -> dict[str, tuple[bytes, Member, Shape]]:
+    shape = operation.output
+    return {
+        member.name: (member.wire.encode(), member, member.shape)
+        for member in (shape.members.values() if shape else ())
+        if member.location in ("header", "headers")
+    }
+
+
+def status_of(operation: OperationModel, output: dict[str, Any]) -> int:
+    """The status that a member of the output gives, else that of the model."""
+    name = operation.compiled.get("status_member", "")
+    if name == "":
+        members = operation.output.members.values() if operation.output else ()
+        names = [member.name for member in members if member.location == "statusCode"]
+        name = operation.compiled["status_member"] = names[0] if names else None
+    given = output.get(name) if name is not None else None
+    return operation.status if given is None else int(given)

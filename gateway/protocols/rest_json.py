@@ -209,11 +209,11 @@ def serialize(
 ) -> HttpResponse:
     output = output or {}
     shape = operation.output
-    status = http_bindings.status_of(operation, shape, output)
+    status = http_bindings.status_of(operation, output)
     headers = [(b"x-amzn-RequestId", request_id.encode())]
     if shape is None:
         return HttpResponse(status, headers)
-    headers.extend(http_bindings.output_headers(shape, output))
+    headers.extend(http_bindings.output_headers(operation, output))
     body = _body(operation, shape, output)
     if status == 204 or body is None:
         return HttpResponse(status, headers)

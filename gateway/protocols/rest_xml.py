@@ -19,7 +19,7 @@ from fogbank.gateway.protocols.faults import (
 from fogbank.gateway.protocols.xml_values import InvalidXml, escape
 from fogbank.services.errors import AwsError
 
-_COPY_SOURCE = "x-amz-copy-source"
+_COPY_SOURCE = b"x-amz-copy-source"
 # Query parameters that name no sub-resource although a path of the model has them.
 _NO_SUBRESOURCE = frozenset({"list-type", "select-type", "x-id"})
 
@@ -40,6 +40,7 @@ class Routes:
     """Candidates by method and resource, the most particular first."""
 
     candidates: dict[tuple[str, str], list[Candidate]]
+    plain: dict[tuple[str, str], OperationModel]
     subresources: dict[str, frozenset[str]]
 
 
@@ -48,8 +49,12 @@ def route(model: ServiceModel, request: HttpRequest, payload: bytes | None) -> O
     if routes is None:
         routes = model.compiled["routes"] = _routes_of(model)
     resource = s3_departures.resource_of(request.path)
+    copies = request.header(_COPY_SOURCE) is not None
+    if not request.query and not copies:
+        plain = routes.plain.get((request.method, resource))
+        if plain is not None:
+            return plain
     query = dict(_pairs(request)) if request.query else {}
-    copies = request.header(_COPY_SOURCE.encode()) is not None
     for candidate in routes.candidates.get((request.method, resource), ()):
         if candidate.copies and not copies:
             continue
@@ -85,7 +90,13 @@ def _routes_of(model: ServiceModel) -> Routes:
         groups.setdefault((operation.method, resource), []).append(operation)
         subresources[resource].update(operation.constants.keys() - _NO_SUBRESOURCE)
     candidates = {group: _candidates(members) for group, members in groups.items()}
-    return Routes(candidates, {name: frozenset(each) for name, each in subresources.items()})
+    plain = {
+        group: each.operation
+        for group, members in candidates.items()
+        for each in members
+        if not each.constants and not each.copies and (each.only_one or not each.required)
+    }
+    return Routes(candidates, plain, {name: frozenset(each) for name, each in subresources.items()})
 
 
 def _candidates(operations: list[OperationModel]) -> list[Candidate]:
@@ -101,7 +112,7 @@ def _candidates(operations: list[OperationModel]) -> list[Candidate]:
         assert shape is not None
         required = [shape.members[name] for name in shape.required]
         queries = frozenset(each.wire for each in required if each.location == "querystring")
-        copies = any(each.wire == _COPY_SOURCE for each in required)
+        copies = any(each.wire.encode() == _COPY_SOURCE for each in required)
         found.append(Candidate(operation, constants, queries, copies, len(rivals) == 1))
     found.sort(key=lambda each: (-len(each.constants), -len(each.required), not each.copies))
     return found
@@ -171,12 +182,12 @@ def serialize(
 ) -> HttpResponse:
     output = output or {}
     shape = operation.output
-    status = http_bindings.status_of(operation, shape, output)
+    status = http_bindings.status_of(operation, output)
     status = s3_departures.status_of(operation, status, output)
     headers = _headers(request_id)
     if shape is None:
         return HttpResponse(status, headers)
-    headers.extend(http_bindings.output_headers(shape, output))
+    headers.extend(http_bindings.output_headers(operation, output))
     if operation.method == "HEAD" or status == 204:
         return HttpResponse(status, headers)
     body = _body(operation, shape, output)
