@@ -22,7 +22,7 @@ USER_SESSION_MAX_S = 129_600
 # Partition, service and resource must be there; region and account may be empty.
 _ARN = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/(?:\S*/)?([\w+=,.@-]+)")
-_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}")
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{1,64}")
 _SECRET_BYTES = 30
 _TOKEN_BYTES = 132
 
