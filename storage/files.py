@@ -245,10 +245,14 @@ class FileBlobs:
         except (InvalidTag, KeyMissing) as error:
             raise BlobDamaged(f"the key of blob {blob_id} does not open") from error
 
-    async def verify(self, blob_id: str) -> None:
-        """Every frame of the blob has been opened. Raises BlobMissing or BlobDamaged."""
+    async def verify(self, blob_id: str, *, deep: bool) -> None:
+        """The blob's key opens and its file has the right size and last frame; `deep`: every frame.
+
+        Raises BlobMissing or BlobDamaged.
+        """
         _, size = await self._store.read(lambda tx: self._open(tx, blob_id))
-        async for _ in self.read({"id": blob_id, "size": size, "inline": False}):
+        start = 0 if deep else size - 1
+        async for _ in self.read({"id": blob_id, "size": size, "inline": False}, start):
             pass
 
     async def rotate_key(self, name: str) -> int:

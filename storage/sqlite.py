@@ -10,7 +10,7 @@ from typing import Any
 from aiosqlite.core import Connection as HopConnection
 from sqlcipher3 import dbapi2
 
-from fogbank.storage.kv import Reader, StoreClosed, StoreDamaged, StoreFailed, T, Writer
+from fogbank.storage.kv import Reader, StoreClosed, StoreFailed, T, Writer
 from fogbank.storage.overlay import Overlay
 from fogbank.storage.sqlcipher import (
     FORMAT_VERSION,
@@ -55,12 +55,14 @@ class SqliteStore:
         writer: "_Writer",
         readers: "list[_PoolReader]",
         brief: Any,
+        verify: Callable[[], list[str]],
     ) -> None:
         self._loop = loop
         self._writer = writer
         self._readers = readers
         self._brief = brief
         self._brief_rows = Rows(brief)
+        self._verify = verify
         self._open = True
 
     @classmethod
@@ -87,7 +89,8 @@ class SqliteStore:
                 await connection.close()
             raise
         writer = _Writer(loop, opened[0], opened[1])
-        return cls(loop, writer, [_PoolReader(connection) for connection in opened[2:]], brief)
+        readers = [_PoolReader(connection) for connection in opened[2:]]
+        return cls(loop, writer, readers, brief, lambda: _verify(connector(_READER_CACHE_KIB)()))
 
     async def read(self, work: Callable[[Reader], T], *, brief: bool = False) -> T:
         if not self._open:
@@ -109,6 +112,10 @@ class SqliteStore:
         future: asyncio.Future[T] = self._loop.create_future()
         self._writer.submit(work, future)
         return await future
+
+    async def verify(self) -> list[str]:
+        """What is wrong with the database's pages and trees, a line each: [] when it is whole."""
+        return await asyncio.to_thread(self._verify)
 
     async def close(self) -> None:
         """Every queued work is committed and the log is part of the database."""
@@ -140,6 +147,20 @@ def _prepare(path: Path, key: bytes, durability: Durability) -> None:
         connection.execute("SELECT 1 FROM pairs LIMIT 1").fetchone()
     except dbapi2.Error as error:
         raise failure_of(error) from error
+    finally:
+        connection.close()
+
+
+def _verify(connection: Any) -> list[str]:
+    """Every page's authentication code first, for a page that fails it cannot be read at all."""
+    try:
+        unsealed = connection.execute("PRAGMA cipher_integrity_check").fetchall()
+        if unsealed:
+            return [row[0] for row in unsealed]
+        lines = connection.execute("PRAGMA integrity_check").fetchall()
+        return [line for (line,) in lines if line != "ok"]
+    except dbapi2.Error as error:
+        return [str(failure_of(error))]
     finally:
         connection.close()
 
@@ -376,6 +397,3 @@ def _run(batch: _Batch, work: Callable[[Overlay], Any], future: asyncio.Future[A
     except dbapi2.Error as error:
         batch.failure = error
     return future, result, None, overlay.calls
-
-
-__all__ = ["FormatTooNew", "SqliteStore", "StoreDamaged"]
