@@ -87,6 +87,7 @@ class Pages:
             "dataDir": str(settings.data_dir),
             "durability": settings.durability,
             "auth": settings.auth,
+            "region": settings.region,
             "isolation": self._stack.functions.isolation(),
             "services": {
                 "known": self._stack.catalog.names(),

@@ -226,10 +226,47 @@ class CasePreservingProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
+class Listener:
+    """One listening socket and the connections that came in by it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._server: asyncio.Server | None = None
+        self._closed = False
+        self.state = ServerState()
+
+    async def open(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(self._protocol, sock=sock, backlog=BACKLOG)
+        self._server = server
+        if self._closed:
+            server.close()
+
+    def _protocol(self) -> asyncio.Protocol:
+        return CasePreservingProtocol(config=self._config, server_state=self.state, app_state={})
+
+    @property
+    def is_over(self) -> bool:
+        return self._closed and not self.state.connections and not self.state.tasks
+
+    def stop_accepting(self) -> None:
+        self._closed = True
+        if self._server is not None:
+            self._server.close()
+
+    def close(self) -> None:
+        """No connection is accepted any more, and those that were are ended."""
+        self.stop_accepting()
+        for task in list(self.state.tasks):
+            task.cancel()
+        for connection in list(self.state.connections):
+            connection.transport.close()
+
+
 class HttpServer:
     """Serves one application on any number of listening sockets."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, tasks: asyncio.TaskGroup) -> None:
         self._config = Config(
             application,
             http=CasePreservingProtocol,
@@ -244,33 +281,39 @@ class HttpServer:
             timeout_keep_alive=KEEP_ALIVE_S,
         )
         self._config.load()
-        self._state = ServerState()
-        self._servers: set[asyncio.Server] = set()
+        self._tasks = tasks
+        self._listeners: set[Listener] = set()
+        self._date: list[tuple[bytes, bytes]] = []
         self._stamp()
 
     @property
     def requests_in_progress(self) -> int:
-        return len(self._state.tasks)
+        return sum(len(listener.state.tasks) for listener in self._listeners)
 
-    async def serve(self, sock: socket.socket) -> Callable[[], None]:
-        """Accept on a listening (or bound) socket; the result stops accepting and closes it."""
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(self._protocol, sock=sock, backlog=BACKLOG)
-        self._servers.add(server)
+    async def serve(self, sock: socket.socket) -> Listener:
+        """Answer on a bound socket from now on."""
+        listener = self._new_listener()
+        await listener.open(sock)
+        return listener
 
-        def close() -> None:
-            self._servers.discard(server)
-            server.close()
+    def serve_soon(self, sock: socket.socket) -> "Listener":
+        """Answer on a socket that listens already: who connects meanwhile waits in its queue."""
+        listener = self._new_listener()
+        self._tasks.create_task(listener.open(sock))
+        return listener
 
-        return close
-
-    def _protocol(self) -> asyncio.Protocol:
-        return CasePreservingProtocol(config=self._config, server_state=self._state, app_state={})
+    def _new_listener(self) -> Listener:
+        self._listeners = {one for one in self._listeners if not one.is_over}
+        listener = Listener(self._config)
+        listener.state.default_headers = self._date
+        self._listeners.add(listener)
+        return listener
 
     def _stamp(self) -> None:
-        now = formatdate(time.time(), usegmt=True).encode()
-        # In place of the list, not within it: cycles that have begun keep theirs.
-        self._state.default_headers = [(b"Date", now)]
+        # In place of the list, not within it: responses that have begun keep theirs.
+        self._date = [(b"Date", formatdate(time.time(), usegmt=True).encode())]
+        for listener in self._listeners:
+            listener.state.default_headers = self._date
 
     async def keep_time(self) -> None:
         """Renew the Date header once a second, until cancelled."""
@@ -280,19 +323,16 @@ class HttpServer:
 
     async def drain(self, timeout_s: float) -> None:
         """Stop accepting, let requests in progress finish, then cut what is left."""
-        for server in list(self._servers):
-            server.close()
-        self._servers.clear()
-        for connection in list(self._state.connections):
-            connection.shutdown()
+        for listener in self._listeners:
+            listener.stop_accepting()
+            for connection in list(listener.state.connections):
+                connection.shutdown()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while self._state.tasks:
-                    await asyncio.wait(list(self._state.tasks))
-        for task in list(self._state.tasks):
-            task.cancel()
-        for connection in list(self._state.connections):
-            connection.transport.close()
+                while running := [task for one in self._listeners for task in one.state.tasks]:
+                    await asyncio.wait(running)
+        for listener in self._listeners:
+            listener.close()
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -6,9 +6,9 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
-from fogbank.functions.ports import FunctionVersion, Invocation, Outcome
+from fogbank.functions.ports import IsolationUnavailable
+from fogbank.functions.service import FunctionPool, FunctionsConfig, Limits
 from fogbank.gateway.admin import Pages
 from fogbank.gateway.app import application
 from fogbank.gateway.authenticate import Authenticator
@@ -42,18 +42,8 @@ START_FAILURES = (
     MasterKeyMissing,
     MasterKeyWrong,
     KeyFileUnsafe,
+    IsolationUnavailable,
 )
-
-
-class _NoFunctions:
-    async def invoke(self, version: FunctionVersion, invocation: Invocation) -> Outcome:
-        raise NotImplementedError
-
-    def retire(self, key: str) -> None:
-        pass
-
-    def isolation(self) -> dict[str, Any]:
-        return {"level": "none"}
 
 
 async def run(settings: Settings, sock: socket.socket, announce: Announce) -> None:
@@ -87,49 +77,65 @@ async def _serve(
     stop: asyncio.Event,
     announce: Announce,
 ) -> None:
-    ids = Ids()
-    stack = Stack(
-        store=data.store,
-        blobs=data.blobs,
-        outbox=data.outbox,
-        functions=_NoFunctions(),
-        clock=SystemClock(),
-        ids=ids,
-        traces=TraceBuffer(ids, settings.trace_spans_max),
-        catalog=Catalog(),
-        endpoint=endpoint_of(sock),
-        options={
-            "legacy_acl_default": settings.legacy_acl_default,
-            "lifecycle_day_s": settings.lifecycle_day_s,
-        },
-    )
+    async def respond(request: HttpRequest) -> HttpResponse:
+        return await gateway.respond(request)
 
     async def deliver(event: Event) -> None:
         await stack.catalog.consume(context_of(stack, event), event)
 
-    async def respond(request: HttpRequest) -> HttpResponse:
-        return await gateway.respond(request)
+    ids, clock = Ids(), SystemClock()
+    server = HttpServer(application(respond), tasks)
+    endpoint = endpoint_of(sock)
+    async with FunctionPool(_functions_config(settings, endpoint, server), clock) as functions:
+        stack = Stack(
+            store=data.store,
+            blobs=data.blobs,
+            outbox=data.outbox,
+            functions=functions,
+            clock=clock,
+            ids=ids,
+            traces=TraceBuffer(ids, settings.trace_spans_max),
+            catalog=Catalog(),
+            endpoint=endpoint,
+            options={
+                "legacy_acl_default": settings.legacy_acl_default,
+                "lifecycle_day_s": settings.lifecycle_day_s,
+            },
+        )
+        gateway = Gateway(
+            stack,
+            door=Door(
+                settings.cors_origins, loopback=settings.loopback, own_names=settings.host_names
+            ),
+            identifier=Identifier(settings.region),
+            authenticator=Authenticator(
+                data.store, clock, accounts, strict=settings.auth == "strict"
+            ),
+            log=log,
+            pages=Pages(stack, settings, log, data, lambda: server.requests_in_progress),
+            data_plane=ExecuteApi(stack),
+        )
+        chores = [log.run(), server.keep_time(), data.run(), data.outbox.run(deliver)]
+        background = [tasks.create_task(chore) for chore in chores]
+        await server.serve(sock)
+        announce(stack)
+        await stop.wait()
+        await server.drain(settings.drain_s)
+        # Deliveries end before the functions that they call.
+        for task in reversed(background):
+            task.cancel()
+        await asyncio.wait(background)
 
-    server = HttpServer(application(respond))
-    gateway = Gateway(
-        stack,
-        door=Door(settings.cors_origins, loopback=settings.loopback, own_names=settings.host_names),
-        identifier=Identifier(settings.region),
-        authenticator=Authenticator(
-            data.store, stack.clock, accounts, strict=settings.auth == "strict"
-        ),
-        log=log,
-        pages=Pages(stack, settings, log, data, lambda: server.requests_in_progress),
-        data_plane=ExecuteApi(stack),
+
+def _functions_config(settings: Settings, endpoint: str, server: HttpServer) -> FunctionsConfig:
+    return FunctionsConfig(
+        driver=settings.function_driver,
+        require_isolation=settings.require_isolation,
+        endpoint=endpoint,
+        stack_port=int(endpoint.rpartition(":")[2]),
+        serve_stack=server.serve_soon,
+        limits=Limits(concurrency_max=settings.function_concurrency_max),
     )
-    chores = [log.run(), server.keep_time(), data.run(), data.outbox.run(deliver)]
-    background = [tasks.create_task(chore) for chore in chores]
-    await server.serve(sock)
-    announce(stack)
-    await stop.wait()
-    await server.drain(settings.drain_s)
-    for task in reversed(background):
-        task.cancel()
 
 
 @asynccontextmanager
