@@ -1,7 +1,9 @@
 """What the rest of the stack knows of running functions."""
 
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 # (log stream, [(milliseconds since 1970, line)]): called on the event loop, must not block.
@@ -82,4 +84,129 @@ class Functions(Protocol):
 
     def isolation(self) -> dict[str, Any]:
         """The level in force, what it enforces, and what is missing and why; for people to read."""
+        ...
+
+
+class Clock(Protocol):
+    """What log times and idle time are read from; deadlines of running code are real time."""
+
+    def now_ms(self) -> int: ...
+
+    async def sleep(self, delay_s: float) -> None: ...
+
+
+class Closer(Protocol):
+    """A listener that the gateway serves; `close` ends it and its connections."""
+
+    def close(self) -> None: ...
+
+
+# Serves the stack's own endpoint on a listening socket from inside an environment's network.
+ServeStack = Callable[[socket.socket], Closer]
+
+
+class EnvironmentFailed(Exception):
+    """An environment could not be made, or ended before it was ready."""
+
+
+class IsolationUnavailable(Exception):
+    """This machine does not permit what the settings require; the text says what and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a driver enforces here: for people to read, and for the choice of a driver."""
+
+    driver: str
+    available: bool
+    reason: str = ""  # why not available
+    enforces: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A function's unpacked code, read-only: `name` is its directory below the package store."""
+
+    name: str
+    path: Path
+    has_runtime_client: bool  # awslambdaric is in the package
+    has_bootstrap: bool  # an executable named bootstrap is in the package
+
+
+@dataclass(frozen=True, slots=True)
+class EnvSpec:
+    """All that a driver must know to make an environment of a version."""
+
+    runtime: str
+    handler: str
+    memory_mb: int
+    tmp_mb: int
+    environment: Mapping[str, str]
+    package: Package
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    memory_peak_mb: int
+    out_of_memory: bool
+
+
+class Env(Protocol):
+    """A made environment, seen by the pool: its Runtime API's listener, its output, its end."""
+
+    @property
+    def listener(self) -> socket.socket: ...
+
+    @property
+    def stack_listener(self) -> socket.socket | None:
+        """Where the stack is to be served for it; None when it reaches the stack directly."""
+        ...
+
+    @property
+    def log_pipe(self) -> int:
+        """Descriptor to read its stdout and stderr from; not blocking."""
+        ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Lines for its log: what is not as asked for."""
+        ...
+
+    def on_exit(self, callback: Callable[[int | None], None]) -> None:
+        """`callback` gets the wait status of its main process once; None when it is unknown."""
+        ...
+
+    def settled(self) -> None:
+        """Init is over: from now on its share of the processor is enforced."""
+        ...
+
+
+class Driver(Protocol):
+    """Makes environments. Invoking is not its business: that is always the Runtime API."""
+
+    def probe(self) -> Capabilities: ...
+
+    async def prepare(self, runtime: str) -> None:
+        """A later `create` for this runtime is fast."""
+        ...
+
+    async def create(self, spec: EnvSpec) -> Env:
+        """A process that is starting to run `spec`; raises EnvironmentFailed."""
+        ...
+
+    def pause(self, env: Env) -> None:
+        """Nothing in the environment runs until `resume`."""
+        ...
+
+    def resume(self, env: Env) -> None: ...
+
+    def usage(self, env: Env) -> Usage: ...
+
+    async def destroy(self, env: Env) -> None:
+        """Every process of the environment has ended; safe to call again."""
+        ...
+
+    async def close(self) -> None:
+        """Nothing that this driver made is left."""
         ...

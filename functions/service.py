@@ -1,0 +1,127 @@
+"""`FunctionPool` is ports.Functions: built from a small configuration, started, used, closed."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fogbank.functions.environment import Workshop
+from fogbank.functions.packages import Packages, Scratch
+from fogbank.functions.pool import Limits, Pool
+from fogbank.functions.ports import (
+    Capabilities,
+    Clock,
+    Driver,
+    FunctionVersion,
+    Invocation,
+    IsolationUnavailable,
+    Outcome,
+    ServeStack,
+)
+from fogbank.functions.process import ProcessDriver
+
+log = logging.getLogger("fogbank.functions")
+
+DRIVERS = ("auto", "sandbox", "process")
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionsConfig:
+    """`runtime_dir` holds unpacked code: None means memory (/dev/shm) where there is some.
+
+    `endpoint` is what functions see as AWS_ENDPOINT_URL, http://127.0.0.1:PORT with `stack_port`
+    as its port; `serve_stack` serves the stack on a listener from inside a sandbox's network.
+    """
+
+    driver: str = "auto"
+    require_isolation: bool = False
+    zygote: bool = True
+    runtime_dir: Path | None = None
+    endpoint: str | None = None
+    stack_port: int | None = None
+    serve_stack: ServeStack | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+class FunctionPool:
+    """`async with FunctionPool(config, clock) as functions: await functions.invoke(...)`."""
+
+    def __init__(self, config: FunctionsConfig, clock: Clock) -> None:
+        if config.driver not in DRIVERS:
+            raise ValueError(f"no driver {config.driver!r}: choose one of {', '.join(DRIVERS)}")
+        self._config = config
+        self._clock = clock
+        self._scratch: Scratch | None = None
+        self._driver: Driver | None = None
+        self._pool: Pool | None = None
+        self._capabilities = Capabilities("none", False, "not started")
+        self._lost = ""
+
+    async def start(self) -> None:
+        """Functions can be invoked; raises IsolationUnavailable when the required is not there."""
+        self._scratch = Scratch(self._config.runtime_dir)
+        try:
+            self._driver = self._choose_driver(self._scratch)
+        except BaseException:
+            self._scratch.close()
+            raise
+        workshop = Workshop(
+            self._driver,
+            Packages(self._scratch),
+            self._clock,
+            endpoint=self._config.endpoint,
+            serve_stack=self._config.serve_stack,
+        )
+        self._pool = Pool(workshop, self._config.limits)
+        await self._pool.start()
+
+    async def close(self) -> None:
+        """No process, mount, cgroup or file of a function is left."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+        if self._driver is not None:
+            await self._driver.close()
+            self._driver = None
+        if self._scratch is not None:
+            self._scratch.close()
+            self._scratch = None
+
+    async def __aenter__(self) -> "FunctionPool":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def invoke(self, version: FunctionVersion, invocation: Invocation) -> Outcome:
+        assert self._pool is not None, "start() was not called"
+        return await self._pool.invoke(version, invocation)
+
+    async def prepare(self, runtime: str) -> None:
+        """The first invocation of this runtime does not wait for its interpreter to start."""
+        assert self._driver is not None, "start() was not called"
+        await self._driver.prepare(runtime)
+
+    def retire(self, key: str) -> None:
+        if self._pool is not None:
+            self._pool.retire(key)
+
+    def isolation(self) -> dict[str, Any]:
+        missing = list(self._capabilities.missing)
+        if self._scratch is not None and not self._scratch.in_memory:
+            missing.append("code is unpacked on disk, in a private directory, until the end")
+        return {
+            "driver": self._capabilities.driver,
+            "enforces": list(self._capabilities.enforces),
+            "missing": missing,
+            "fallback": self._lost,
+        }
+
+    def _choose_driver(self, scratch: Scratch) -> Driver:
+        driver: Driver = ProcessDriver(scratch, zygote=self._config.zygote)
+        self._capabilities = driver.probe()
+        return driver
+
+
+__all__ = ["DRIVERS", "FunctionPool", "FunctionsConfig", "IsolationUnavailable", "Limits"]
