@@ -272,7 +272,7 @@ def _resume(token: Any) -> str | None:
     if token is None:
         return None
     try:
-        return base64.urlsafe_b64decode(str(token)).decode()
+        return base64.b64decode(str(token), b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise errors.InvalidArgument(
             "The continuation token provided is incorrect", "continuation-token"

@@ -106,7 +106,7 @@ class Claims:
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         self.md5 = _md5_claim(request.get("ContentMD5"))
-        self._md5_text = str(request.get("ContentMD5"))
+        self._is_part = "PartNumber" in request
         self.checksums = claimed(request)
         announced = request.get("ChecksumAlgorithm")
         self.algorithm = next(iter(self.checksums), None)
@@ -116,9 +116,9 @@ class Claims:
     def check(self, digests: Digests, trailers: Mapping[str, str]) -> None:
         """Raise BadDigest when the payload is not what the client said, trailers included."""
         if self.md5 is not None and self.md5 != digests.md5():
-            # Observed: the expected digest as it was sent, the calculated one in base64.
-            calculated = base64.b64encode(digests.md5()).decode()
-            raise BadDigest.of_md5(self._md5_text, calculated)
+            # Observed: what was expected of an object is told in hexadecimal, of a part in base64.
+            expected = base64.b64encode(self.md5).decode() if self._is_part else self.md5.hex()
+            raise BadDigest.of_md5(expected, base64.b64encode(digests.md5()).decode())
         values = digests.values()
         said = dict(self.checksums)
         for name, value in trailers.items():

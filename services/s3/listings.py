@@ -128,7 +128,7 @@ def _place(token: str) -> str:
     try:
         if not token:
             raise ValueError
-        return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+        return base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise InvalidArgument(
             "The continuation token provided is incorrect", "continuation-token"
