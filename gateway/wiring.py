@@ -23,6 +23,7 @@ from fogbank.gateway.stages import Gateway
 from fogbank.services.context import Stack
 from fogbank.services.events import context_of
 from fogbank.services.ids import Ids
+from fogbank.services.log_lines import lines_of
 from fogbank.services.registry import Catalog
 from fogbank.services.trace import TraceBuffer
 from fogbank.storage.clock import SystemClock
@@ -117,6 +118,7 @@ async def _serve(
         )
         chores = [log.run(), server.keep_time(), data.run(), data.outbox.run(deliver)]
         background = [tasks.create_task(chore) for chore in chores]
+        writer = tasks.create_task(lines_of(stack).run())
         await server.serve(sock)
         announce(stack)
         await stop.wait()
@@ -125,6 +127,8 @@ async def _serve(
         for task in reversed(background):
             task.cancel()
         await asyncio.wait(background)
+    # By now no function runs: what they logged to the end is written before the store closes.
+    writer.cancel()
 
 
 def _functions_config(settings: Settings, endpoint: str, server: HttpServer) -> FunctionsConfig:
