@@ -88,7 +88,7 @@ class Pages:
             "durability": settings.durability,
             "auth": settings.auth,
             "region": settings.region,
-            "isolation": self._stack.functions.isolation(),
+            "isolation": isolation_of(self._stack),
             "services": {
                 "known": self._stack.catalog.names(),
                 "loaded": self._stack.catalog.loaded(),
@@ -112,6 +112,18 @@ class Pages:
         topic = query.get("topic", [None])[0]
         letters = await self._data.outbox.dead_letters(topic)
         return 200, {"deadLetters": [asdict(one) for one in letters[: _limit(query, DEAD_DEFAULT)]]}
+
+
+def isolation_of(stack: Stack) -> dict[str, Any]:
+    """The level in force with its parts, and the same in one line: shown, never implied."""
+    facts = stack.functions.isolation()
+    lost = [*([facts["fallback"]] if facts.get("fallback") else []), *facts.get("missing", ())]
+    level = str(facts.get("driver"))
+    enforced = ", ".join(facts.get("enforces", ()))
+    summary = f"enforced: {enforced or 'nothing'}" + (
+        f"; not enforced: {'; '.join(lost)}" * bool(lost)
+    )
+    return {"level": level, "summary": summary, **facts}
 
 
 def memory_bytes() -> int:

@@ -108,23 +108,19 @@ def _up(arguments: argparse.Namespace) -> int:
 
 
 def _announce(settings: Settings, stack: Any) -> None:
-    isolation = stack.functions.isolation()
+    from fogbank.gateway.admin import isolation_of
+
+    isolation = isolation_of(stack)
     lines = [
         f"Fogbank {__version__} at {stack.endpoint}",
         *_exports(stack.endpoint, settings.region),
-        f"functions: {isolation_line(isolation)}",
+        f"functions: {isolation['level']}; {isolation['summary']}",
         f"durability: {settings.durability}",
         f"auth: {settings.auth}",
         f"data: {settings.data_dir}, sealed",
         "Ready.",
     ]
     print("\n".join(lines), flush=True)
-
-
-def isolation_line(isolation: dict[str, Any]) -> str:
-    """The level in force and what is missing, in one line."""
-    lost = [*([isolation["fallback"]] if isolation.get("fallback") else []), *isolation["missing"]]
-    return str(isolation["driver"]) + (f" (not enforced: {'; '.join(lost)})" if lost else "")
 
 
 def _exports(endpoint: str, region: str) -> list[str]:
