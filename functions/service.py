@@ -19,6 +19,7 @@ from fogbank.functions.ports import (
     ServeStack,
 )
 from fogbank.functions.process import ProcessDriver
+from fogbank.functions.sandbox import SandboxDriver
 
 log = logging.getLogger("fogbank.functions")
 
@@ -36,6 +37,7 @@ class FunctionsConfig:
     driver: str = "auto"
     require_isolation: bool = False
     zygote: bool = True
+    blanks: int = 2  # sandboxes kept ready for the next cold start, per interpreter in use
     runtime_dir: Path | None = None
     endpoint: str | None = None
     stack_port: int | None = None
@@ -61,7 +63,7 @@ class FunctionPool:
         """Functions can be invoked; raises IsolationUnavailable when the required is not there."""
         self._scratch = Scratch(self._config.runtime_dir)
         try:
-            self._driver = self._choose_driver(self._scratch)
+            self._driver = await self._choose_driver(self._scratch)
         except BaseException:
             self._scratch.close()
             raise
@@ -118,10 +120,30 @@ class FunctionPool:
             "fallback": self._lost,
         }
 
-    def _choose_driver(self, scratch: Scratch) -> Driver:
-        driver: Driver = ProcessDriver(scratch, zygote=self._config.zygote)
-        self._capabilities = driver.probe()
-        return driver
+    async def _choose_driver(self, scratch: Scratch) -> Driver:
+        config = self._config
+        reason = "the setting asks for the process driver"
+        if config.driver != "process":
+            sandbox = SandboxDriver(
+                scratch,
+                zygote=config.zygote,
+                stack_port=config.stack_port if config.serve_stack is not None else None,
+                blanks=config.blanks,
+            )
+            reason = await sandbox.check()
+            if not reason:
+                self._capabilities = sandbox.probe()
+                return sandbox
+            await sandbox.close()
+        if config.require_isolation or config.driver == "sandbox":
+            raise IsolationUnavailable(f"functions cannot be isolated here: {reason}")
+        process = ProcessDriver(scratch, zygote=config.zygote)
+        self._capabilities = process.probe()
+        if config.driver == "auto":
+            lost = "; ".join(self._capabilities.missing)
+            self._lost = f"no sandbox ({reason}): functions run as plain processes: {lost}"
+            log.warning("%s", self._lost)
+        return process
 
 
 __all__ = ["DRIVERS", "FunctionPool", "FunctionsConfig", "IsolationUnavailable", "Limits"]

@@ -21,10 +21,11 @@ import time
 import traceback
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-Handler = Callable[[Any, "LambdaContext"], Any]
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+if TYPE_CHECKING:  # Python 3.8 cannot evaluate these
+    Handler = Callable[[Any, "LambdaContext"], Any]
+    ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 FRAME_TYPE = b"\xa5\x5a\x00\x03"  # a log frame: type, length, microseconds, message
 NO_BREAK_SPACE = "\u00a0"

@@ -37,39 +37,11 @@ else:
     sys.path.remove(HERE)
 
 # What nearly every handler imports: loaded once here, shared by all environments.
-WARM = [
-    "base64",
-    "collections",
-    "copy",
-    "datetime",
-    "decimal",
-    "enum",
-    "functools",
-    "hashlib",
-    "http.client",
-    "importlib",
-    "io",
-    "itertools",
-    "json",
-    "logging",
-    "math",
-    "os",
-    "pathlib",
-    "random",
-    "re",
-    "socket",
-    "string",
-    "struct",
-    "tempfile",
-    "threading",
-    "time",
-    "traceback",
-    "typing",
-    "urllib.parse",
-    "urllib.request",
-    "uuid",
-    "zlib",
-]
+WARM = (
+    "base64 collections copy datetime decimal enum functools hashlib http.client importlib io "
+    "itertools json logging math os pathlib random re socket string struct tempfile threading "
+    "time traceback typing urllib.parse urllib.request uuid zlib"
+)
 
 FDS_MAX = 16
 TELEMETRY = 3
@@ -336,7 +308,7 @@ _kept: list[types.ModuleType] = []  # taken out of sys.modules, but in use
 
 def start(control: Channel, plan: dict[str, Any]) -> None:
     """Serve; in the sandbox as init of a PID namespace, so that its end ends all below it."""
-    for name in WARM:
+    for name in WARM.split():
         __import__(name)
     if plan["sandbox"]:
         if os.geteuid() == 0:

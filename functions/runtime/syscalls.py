@@ -76,7 +76,7 @@ def unmount(target: str, flags: int = MNT_DETACH) -> None:
 
 
 def make_read_only(target: str) -> None:
-    """The mount, and where the kernel can (5.12), those below it, refuse writes, setuid, devices."""
+    """The mount (and, since Linux 5.12, those below it) refuses writes, setuid, devices."""
     attributes = struct.pack("QQQQ", _MOUNT_ATTR_SECURE, 0, 0, 0)
     done = _libc.syscall(
         ctypes.c_long(_MOUNT_SETATTR),
