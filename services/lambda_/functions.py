@@ -4,6 +4,8 @@ from typing import Any
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.lambda_ import packages, records, settings
+from fogbank.services.lambda_.compiled import compiler_of
+from fogbank.services.lambda_.downloads import location
 from fogbank.services.lambda_.errors import (
     InvalidParameterValueException,
     ResourceConflictException,
@@ -15,7 +17,8 @@ from fogbank.storage.keys import pack
 from fogbank.storage.kv import Reader, Writer
 
 PAGE_DEFAULT = 50
-PAGE_MAX = 10_000
+
+_STATES = ("State", "LastUpdateStatus")
 
 
 @service.operation("CreateFunction")
@@ -64,17 +67,13 @@ async def get_function(ctx: Context, request: Input) -> Output:
     record = await settled(ctx, target)
     answer: Output = {
         "Configuration": _as_asked(record, target, ctx.clock.now_ms()),
-        "Code": {"RepositoryType": "S3", "Location": await _location(ctx, record)},
+        "Code": {"RepositoryType": "S3", "Location": await location(ctx, record)},
     }
     if record["tags"]:
         answer["Tags"] = record["tags"]
     if record["reserved"] is not None:
         answer["Concurrency"] = {"ReservedConcurrentExecutions": record["reserved"]}
     return answer
-
-
-async def _location(ctx: Context, record: records.Record) -> str:
-    return ""
 
 
 @service.operation("GetFunctionConfiguration")
@@ -120,17 +119,19 @@ async def list_functions(ctx: Context, request: Input) -> Output:
         for record in records.all_of(tx, ctx.world, after):
             if len(found) == limit:
                 return {"Functions": found, "NextMarker": found[-1]["FunctionName"]}
-            config = records.configuration(record, now_ms)
-            for member in ("State", "LastUpdateStatus", "StateReason", "StateReasonCode"):
-                config.pop(member, None)
-            for member in ("LastUpdateStatusReason", "LastUpdateStatusReasonCode"):
-                config.pop(member, None)
+            config = listed(record, now_ms)
             if every_version:
                 config["FunctionArn"] += f":{LATEST}"
             found.append(config)
         return {"Functions": found}
 
     return await ctx.store.read(work)
+
+
+def listed(record: records.Record, now_ms: int) -> dict[str, Any]:
+    """The configuration as lists give it: without anything about states."""
+    config = records.configuration(record, now_ms)
+    return {name: config[name] for name in config if not name.startswith(_STATES)}
 
 
 @service.operation("DeleteFunction")
@@ -151,6 +152,7 @@ async def delete_function(ctx: Context, request: Input) -> Output:
         ctx.blobs.release(tx, record["code"])
 
     await ctx.store.write(work)
+    compiler_of(ctx.stack).retire(target.arn)
     return {"StatusCode": 204}
 
 
