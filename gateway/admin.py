@@ -54,6 +54,8 @@ class Pages:
         }
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/_fogbank/lambda/code/"):
+            return await self._code(request)
         page = self._pages.get(request.path.rstrip("/"))
         if page is None:
             status, document = 404, {"error": "no such page", "pages": sorted(self._pages)}
@@ -63,6 +65,16 @@ class Pages:
             status, document = await page(parse_qs(request.query))
         body = orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE, default=str)
         return HttpResponse(status, [(b"Content-Type", b"application/json")], body)
+
+    async def _code(self, request: HttpRequest) -> HttpResponse:
+        """A function's package, at the address that Lambda's GetFunction answered."""
+        # Loaded at the first download: start-up does not pay for the whole service.
+        from fogbank.services.lambda_ import downloads
+
+        data = await downloads.download(self._stack, request.path, request.query)
+        if data is None:
+            return HttpResponse(403, [(b"Content-Type", b"text/plain")], b"expired or not valid\n")
+        return HttpResponse(200, [(b"Content-Type", b"application/zip")], data)
 
     async def _health(self, query: Query) -> Answer:
         loaded = self._stack.catalog.loaded()
