@@ -94,7 +94,8 @@ class FileBlobs:
         self._staged: set[str] = set()
         self._held: Counter[str] = Counter()
         self._released = asyncio.Event()
-        self._temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in (folder, self._temporary):
+            place.mkdir(mode=0o700, exist_ok=True)
         for leftover in self._temporary.iterdir():
             leftover.unlink()
 

@@ -11,6 +11,7 @@ Part = bytes | str | int | Decimal | None
 _NONE, _BYTES, _TEXT, _INT, _NUMBER = 0x00, 0x01, 0x02, 0x14, 0x21
 _INT_BYTES_MAX = 8
 _EXPONENT_BIAS = 0x4000
+_COMPLEMENT = bytes(range(0xFF, -1, -1))
 
 
 def pack(*parts: Part) -> bytes:
@@ -20,9 +21,14 @@ def pack(*parts: Part) -> bytes:
 
 def _pack_one(part: Part) -> bytes:
     if isinstance(part, str):
-        return b"\x02" + part.encode().replace(b"\x00", b"\x00\xff") + b"\x00"
+        raw = part.encode()
+        if b"\x00" in raw:
+            raw = raw.replace(b"\x00", b"\x00\xff")
+        return b"\x02" + raw + b"\x00"
     if isinstance(part, bytes):
-        return b"\x01" + part.replace(b"\x00", b"\x00\xff") + b"\x00"
+        if b"\x00" in part:
+            part = part.replace(b"\x00", b"\x00\xff")
+        return b"\x01" + part + b"\x00"
     if isinstance(part, int):
         return _pack_int(part)
     if isinstance(part, Decimal):
@@ -54,9 +60,9 @@ def _pack_number(value: Decimal) -> bytes:
         return bytes((_NUMBER, 1))
     pairs = text if len(text) % 2 == 0 else text + "0"
     body = (magnitude + _EXPONENT_BIAS).to_bytes(2, "big")
-    body += bytes(int(pairs[i : i + 2]) + 1 for i in range(0, len(pairs), 2)) + b"\x00"
+    body += bytes([int(pairs[at : at + 2]) + 1 for at in range(0, len(pairs), 2)]) + b"\x00"
     if sign:
-        return bytes((_NUMBER, 0)) + bytes(0xFF - byte for byte in body)
+        return bytes((_NUMBER, 0)) + body.translate(_COMPLEMENT)
     return bytes((_NUMBER, 2)) + body
 
 

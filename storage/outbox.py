@@ -336,15 +336,23 @@ class StoreOutbox:
         """A delivery may take longer than a lease."""
         while True:
             await self._clock.sleep(LEASE_S / 3)
-            if self._active:
-                await self._store.write(self._renew)
+            if not self._active:
+                continue
+            claims = list(self._active.values())
+            try:
+                await self._store.write(lambda tx, claims=claims: self._renew(tx, claims))  # type: ignore[misc]
+            except StoreClosed:
+                raise
+            except StoreFailed as failure:
+                _log.warning("leases are not renewed: %s", failure)
 
-    def _renew(self, tx: Writer) -> None:
+    def _renew(self, tx: Writer, claims: list[_Claim]) -> None:
         due_ms = self._clock.now_ms() + round(LEASE_S * 1000)
-        for (topic, key), claim in list(self._active.items()):
+        for claim in claims:
             head = self._owned_head(tx, claim)
             if head is not None:
-                _move(tx, topic, key, head, replace(head, due_ms=due_ms))
+                renewed = replace(head, due_ms=due_ms)
+                _move(tx, claim.event.topic, claim.event.key, head, renewed)
 
     async def dead_letters(self, topic: str | None = None) -> list[DeadLetter]:
         """Those of `topic`, or of all, oldest first within a topic."""

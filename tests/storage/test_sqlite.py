@@ -1,0 +1,205 @@
+"""What is SQLite's own: durability over kill -9, a full disk, wrong keys, the hop to a thread."""
+
+import asyncio
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from aiosqlite.core import Connection as HopConnection
+from sqlcipher3 import dbapi2
+
+from fogbank.storage.kv import StoreDamaged, StoreFailed, Writer
+from fogbank.storage.sqlcipher import hop
+from fogbank.storage.sqlite import CHECKPOINT_BYTES, SqliteStore
+
+KEY = bytes(range(32))
+
+# Writes with many callers, and prints the number of each put once it is acknowledged.
+LOAD = """
+import asyncio, os, pathlib, sys
+from fogbank.storage.sqlite import SqliteStore
+
+async def caller(store, name):
+    for number in range(1_000_000):
+        value = (b"%d-%d " % (name, number)) * 100
+        def work(tx):
+            tx.put(b"a/%d/%d" % (name, number), value)
+            tx.put(b"b/%d/%d" % (name, number), value)
+            tx.sequence(b"n")
+        await store.write(work)
+        os.write(1, b"%d %d\\n" % (name, number))
+
+async def main():
+    store = await SqliteStore.open(pathlib.Path(sys.argv[1]), bytes(range(32)))
+    async with asyncio.TaskGroup() as group:
+        for name in range(16):
+            group.create_task(caller(store, name))
+
+asyncio.run(main())
+"""
+
+# Writes until the disk is full, then again when there is space; prints what was acknowledged.
+FULL = """
+import asyncio, os, pathlib, resource, sys
+from fogbank.storage.kv import StoreFailed
+from fogbank.storage.sqlite import SqliteStore
+
+async def main():
+    store = await SqliteStore.open(pathlib.Path(sys.argv[1]), bytes(range(32)))
+    kept = []
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
+    failures = 0
+    for number in range(200):
+        try:
+            await store.write(lambda tx: tx.put(b"k%d" % number, os.urandom(50_000)))
+            kept.append(number)
+        except StoreFailed:
+            failures += 1
+    assert await store.read(lambda tx: tx.get(b"k0"), brief=True) is not None
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await store.write(lambda tx: tx.put(b"k1000", b""))
+    kept.append(1000)
+    print(failures, *kept, flush=True)
+    os.kill(os.getpid(), 9)
+
+asyncio.run(main())
+"""
+
+
+def spawn(program: str, path: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-c", program, str(path)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("acknowledged_min", [1, 50, 400, 1500])
+async def test_kill_9_loses_no_acknowledged_write(tmp_path: Path, acknowledged_min: int) -> None:
+    path = tmp_path / "s.db"
+    with spawn(LOAD, path) as child:
+        assert child.stdout is not None
+        lines = [child.stdout.readline() for _ in range(acknowledged_min)]
+        child.kill()
+        lines += child.stdout.readlines()
+    acknowledged = [tuple(map(int, line.split())) for line in lines if line.endswith(b"\n")]
+    store = await SqliteStore.open(path, KEY)
+
+    def pairs(tx: Writer, prefix: bytes) -> dict[bytes, bytes]:
+        return {key[2:]: value for key, value in tx.range(prefix + b"/", prefix + b"0")}
+
+    first, second = await store.write(lambda tx: (pairs(tx, b"a"), pairs(tx, b"b")))
+    assert first == second
+    for name, number in acknowledged:
+        assert first[b"%d/%d" % (name, number)] == (b"%d-%d " % (name, number)) * 100
+    assert await store.write(lambda tx: tx.sequence(b"n")) == len(first) + 1
+    assert await store.verify() == []
+    await store.close()
+
+
+async def test_a_full_disk_loses_nothing_acknowledged_and_the_store_recovers(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    with spawn(FULL, path) as child:
+        assert child.stdout is not None
+        failures, *kept = map(int, child.stdout.read().split())
+    assert failures > 0
+    store = await SqliteStore.open(path, KEY)
+    found = await store.read(lambda tx: [key for key, _ in tx.range(b"k", b"l")])
+    assert sorted(found) == sorted(b"k%d" % number for number in kept)
+    assert await store.verify() == []
+    await store.close()
+
+
+async def test_every_caller_of_a_failed_commit_is_told(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "s.db", KEY)
+    await store.write(lambda tx: tx.put(b"before", b""))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    log_bytes = (tmp_path / "s.db-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log_bytes, hard))
+    try:
+        results = await asyncio.gather(
+            *[store.write(lambda tx, n=n: tx.put(b"k%d" % n, os.urandom(9000))) for n in range(20)],  # type: ignore[misc]
+            return_exceptions=True,
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert [isinstance(result, StoreFailed) for result in results] == [True] * 20
+    assert await store.read(lambda tx: list(tx.range(b"a", b"z"))) == [(b"before", b"")]
+    await store.write(lambda tx: tx.put(b"after", b""))
+    await store.close()
+
+
+async def test_another_key_is_damage_said_plainly(tmp_path: Path) -> None:
+    await (await SqliteStore.open(tmp_path / "s.db", KEY)).close()
+    with pytest.raises(StoreDamaged):
+        await SqliteStore.open(tmp_path / "s.db", bytes(32))
+
+
+async def test_a_plain_sqlite_file_is_refused(tmp_path: Path) -> None:
+    plain = dbapi2.connect(str(tmp_path / "s.db"))
+    plain.execute("CREATE TABLE pairs (k, v)")
+    plain.close()
+    with pytest.raises(StoreDamaged):
+        await SqliteStore.open(tmp_path / "s.db", KEY)
+
+
+async def test_the_log_stays_bounded_under_load(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "s.db", KEY, durability="relaxed")
+    largest = written = 0
+
+    async def caller(name: int) -> None:
+        nonlocal largest, written
+        for number in range(120):
+            value = os.urandom(50_000)
+            key = b"%d/%d" % (name, number % 20)
+            await store.write(lambda tx: tx.put(key, value))  # noqa: B023
+            written += len(value)
+            largest = max(largest, (tmp_path / "s.db-wal").stat().st_size)
+
+    async with asyncio.TaskGroup() as group:
+        for name in range(16):
+            group.create_task(caller(name))
+    assert written > 4 * CHECKPOINT_BYTES
+    assert largest < 3 * CHECKPOINT_BYTES
+    await store.close()
+
+
+async def test_a_function_hops_to_aiosqlites_thread_in_order(tmp_path: Path) -> None:
+    """Pins the private queue that `hop` uses: functions run one by one, before a later close."""
+    connection = await HopConnection(lambda: dbapi2.connect(str(tmp_path / "x.db")), 64)
+    ran: list[int] = []
+    for number in range(100):
+        hop(connection, lambda number=number: ran.append(number))  # type: ignore[misc]
+    await connection.close()
+    assert ran == list(range(100))
+
+
+async def test_a_database_error_that_a_work_handles_still_fails_its_group(tmp_path: Path) -> None:
+    """SQLite may have undone the transaction: going on would commit the half of a group."""
+    store = await SqliteStore.open(tmp_path / "s.db", KEY)
+    rows = store._writer._rows
+
+    def work(tx: Writer) -> None:
+        tx.put(b"a", b"")
+        rows.cursor.execute("ROLLBACK")
+        rows.cursor = _Broken(rows.cursor)
+        try:
+            tx.get(b"other")
+        except dbapi2.Error:
+            rows.cursor = rows.cursor.real
+
+    with pytest.raises(StoreFailed):
+        await store.write(work)
+    assert await store.read(lambda tx: tx.get(b"a")) is None
+    await store.write(lambda tx: tx.put(b"b", b""))
+    await store.close()
+
+
+class _Broken:
+    def __init__(self, real: object) -> None:
+        self.real = real
+
+    def execute(self, *args: object) -> None:
+        raise dbapi2.OperationalError("disk I/O error")
