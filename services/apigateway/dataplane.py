@@ -7,7 +7,7 @@ import asyncio
 import base64
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fogbank.services.apigateway import proxy_event, proxy_response
 from fogbank.services.apigateway.gateway_responses import (
@@ -23,7 +23,7 @@ from fogbank.services.apigateway.gateway_responses import (
 )
 from fogbank.services.apigateway.parameters import Unmappable
 from fogbank.services.apigateway.permission import permits
-from fogbank.services.apigateway.proxy_event import Facts, Lists
+from fogbank.services.apigateway.proxy_event import Facts, Lists, RequestHeaders
 from fogbank.services.apigateway.snapshot import Compiled, Function, Plan, Stage, remember
 from fogbank.services.context import Caller, Context, Stack, World
 from fogbank.services.errors import AwsError
@@ -76,7 +76,7 @@ class _Exchange:
     ctx: Context
     request: ApiRequest
     extended_id: str
-    headers: Lists = field(default_factory=dict)
+    headers: RequestHeaders
     route: str = ""
 
 
@@ -86,7 +86,12 @@ async def serve(stack: Stack, context_of: ContextOf, request: ApiRequest) -> Api
     stage = await _stage(stack, request)
     ctx = context_of(stage.snapshot.world if stage else NOWHERE, ANONYMOUS)
     start_ms = ctx.clock.now_ms()
-    exchange = _Exchange(ctx, request, base64.b64encode(ctx.ids.random_bytes(11)).decode())
+    exchange = _Exchange(
+        ctx,
+        request,
+        base64.b64encode(ctx.ids.random_bytes(11)).decode(),
+        RequestHeaders.of(request.headers),
+    )
     error = "ok"
     status = 0
     try:
@@ -137,10 +142,11 @@ async def _answer(exchange: _Exchange, stage: Stage | None) -> ApiResponse:
     if plan.is_key_required:
         # Keys cannot be made yet, so no key that a caller sends can be known.
         raise Refused(INVALID_API_KEY)
-    exchange.headers = proxy_event.lists_of_headers(request.headers)
     if plan.mock is not None:
         status, headers, body = plan.mock.answer(
-            request.body, _header(exchange, "content-type"), _header(exchange, "accept")
+            request.body,
+            exchange.headers.last.get("content-type"),
+            exchange.headers.last.get("accept"),
         )
         return _response(exchange, status, headers, body)
     return await _invoke(exchange, stage, plan, path_parameters)
@@ -172,7 +178,7 @@ async def _invoke(
         raise Refused(INTEGRATION_FAILURE, "the function failed")
     try:
         status, headers, body = proxy_response.read(
-            answer.get("Payload") or b"", stage.snapshot.binary, _header(exchange, "accept")
+            answer.get("Payload") or b"", stage.snapshot.binary, exchange.headers.last.get("accept")
         )
     except proxy_response.Malformed as malformed:
         raise Refused(
@@ -222,17 +228,19 @@ def _facts(
     exchange: _Exchange, stage: Stage, plan: Plan, path_parameters: dict[str, str] | None
 ) -> Facts:
     request, ctx = exchange.request, exchange.ctx
-    is_binary = stage.snapshot.binary.holds(_header(exchange, "content-type"))
+    is_binary = stage.snapshot.binary.holds(exchange.headers.last.get("content-type"))
     facts = Facts(
         request.method,
         request.path or "/",
         f"/{request.stage}{request.path}",
         path_parameters,
+        exchange.headers.last,
         _forwarded(exchange),
         proxy_event.lists_of_query(request.query),
         request.body or b"",
         is_binary,
         request.source_ip,
+        exchange.headers.last.get("user-agent"),
         f"HTTP/{request.http_version}",
         request.host,
         request.api_id,
@@ -250,12 +258,12 @@ def _facts(
 
 def _forwarded(exchange: _Exchange) -> Lists:
     """The request's headers and those that the gateway adds on the way."""
-    request = exchange.request
-    headers = {
-        name: values for name, values in exchange.headers.items() if name.lower() not in _OURS
-    }
+    request, sent = exchange.request, exchange.headers.last
+    headers = exchange.headers.lists
+    if not sent.keys().isdisjoint(_OURS):
+        headers = {name: values for name, values in headers.items() if name.lower() not in _OURS}
+    before = sent.get("x-forwarded-for")
     headers["X-Amzn-Trace-Id"] = [f"Root={exchange.ctx.span.trace_id}"]
-    before = _header(exchange, "x-forwarded-for")
     headers["X-Forwarded-For"] = [f"{before}, {request.source_ip}" if before else request.source_ip]
     headers["X-Forwarded-Port"] = [request.host.rpartition(":")[2] if ":" in request.host else "80"]
     headers["X-Forwarded-Proto"] = ["http"]
@@ -263,13 +271,6 @@ def _forwarded(exchange: _Exchange) -> Lists:
 
 
 _OURS = frozenset({"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"})
-
-
-def _header(exchange: _Exchange, lower: str) -> str | None:
-    for name, values in exchange.headers.items():
-        if len(name) == len(lower) and name.lower() == lower:
-            return values[-1]
-    return None
 
 
 def _response(exchange: _Exchange, status: int, headers: Headers, body: bytes) -> ApiResponse:

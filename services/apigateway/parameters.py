@@ -88,15 +88,8 @@ def _reader(source: str) -> Callable[[Facts], str | None]:
         return lambda facts: (facts.path_parameters or {}).get(name)
     if kind == "querystring":
         return lambda facts: facts.query.get(name, [None])[-1]
-    return lambda facts: _header(facts.headers, name)
-
-
-def _header(headers: Lists, name: str) -> str | None:
     lower = name.lower()
-    for known, values in headers.items():
-        if known.lower() == lower:
-            return values[-1]
-    return None
+    return lambda facts: facts.sent.get(lower)
 
 
 def _replaced(headers: Lists, name: str, value: str) -> Lists:

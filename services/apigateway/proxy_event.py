@@ -7,6 +7,7 @@ What is empty is null, never absent. Header names keep the case in which the cli
 import base64
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -49,17 +50,22 @@ class Target:
 
 @dataclass(slots=True)
 class Facts:
-    """One request, as its event tells of it. `path` is as it came, without the stage."""
+    """One request, as its event tells of it. `path` is as it came, without the stage.
+
+    `sent` are the headers as the client sent them, by lower-case name.
+    """
 
     method: str
     path: str
     request_path: str
     path_parameters: dict[str, str] | None
+    sent: dict[str, str]
     headers: Lists
     query: Lists
     body: bytes
     is_binary: bool
     source_ip: str
+    user_agent: str | None
     protocol: str
     domain_name: str
     domain_prefix: str
@@ -68,19 +74,32 @@ class Facts:
     now_ms: int
 
 
-def lists_of_headers(headers: list[tuple[bytes, bytes]]) -> Lists:
-    """Header values by name: the name as it was written first, the values in order."""
-    found: Lists = {}
-    names: dict[bytes, str] = {}
-    for raw, value in headers:
-        lower = raw.lower()
-        name = names.get(lower)
-        if name is None:
-            names[lower] = name = raw.decode("latin-1")
-            found[name] = [value.decode("latin-1")]
-        else:
-            found[name].append(value.decode("latin-1"))
-    return found
+@dataclass(frozen=True, slots=True)
+class RequestHeaders:
+    """`lists` are what an integration may get; `last` has the last value of every lower-case name.
+
+    A name that came twice keeps the case in which it came first.
+    """
+
+    lists: Lists
+    last: dict[str, str]
+
+    @classmethod
+    def of(cls, headers: list[tuple[bytes, bytes]]) -> "RequestHeaders":
+        lists: Lists = {}
+        last: dict[str, str] = {}
+        names: dict[str, str] = {}
+        for raw, raw_value in headers:
+            name, value = raw.decode("latin-1"), raw_value.decode("latin-1")
+            lower = name.lower()
+            if lower in last:
+                if lower in names:
+                    lists[names[lower]].append(value)
+            elif lower not in DROPPED_REQUEST_HEADERS:
+                names[lower] = name
+                lists[name] = [value]
+            last[lower] = value
+        return cls(lists, last)
 
 
 def lists_of_query(query: str) -> Lists:
@@ -102,9 +121,10 @@ def lists_of_query(query: str) -> Lists:
     return found
 
 
-def request_time(now_ms: int) -> str:
+@lru_cache(maxsize=8)
+def request_time(now_s: int) -> str:
     """The Common Log Format's time: `20/Nov/2026:11:25:24 +0000`; months are never localised."""
-    at = time.gmtime(now_ms // 1000)
+    at = time.gmtime(now_s)
     return (
         f"{at.tm_mday:02d}/{_MONTHS[at.tm_mon - 1]}/{at.tm_year}"
         f":{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d} +0000"
@@ -113,12 +133,7 @@ def request_time(now_ms: int) -> str:
 
 def build(target: Target, facts: Facts) -> bytes:
     """The event's JSON."""
-    headers = {
-        name: values
-        for name, values in facts.headers.items()
-        if name.lower() not in DROPPED_REQUEST_HEADERS
-    }
-    query = facts.query
+    headers, query = facts.headers, facts.query
     body, is_base64 = _body(facts)
     event = {
         "resource": target.resource_path,
@@ -152,7 +167,7 @@ def _context(target: Target, facts: Facts) -> dict[str, Any]:
         "resourcePath": target.resource_path,
         "httpMethod": facts.method,
         "extendedRequestId": facts.extended_id,
-        "requestTime": request_time(facts.now_ms),
+        "requestTime": request_time(facts.now_ms // 1000),
         "path": facts.request_path,
         "accountId": target.account,
         "protocol": facts.protocol,
@@ -171,17 +186,10 @@ def _context(target: Target, facts: Facts) -> dict[str, Any]:
             "cognitoAuthenticationType": None,
             "cognitoAuthenticationProvider": None,
             "userArn": None,
-            "userAgent": _user_agent(facts.headers),
+            "userAgent": facts.user_agent,
             "user": None,
         },
         "domainName": facts.domain_name,
         "deploymentId": target.deployment_id,
         "apiId": target.api_id,
     }
-
-
-def _user_agent(headers: Lists) -> str | None:
-    for name, values in headers.items():
-        if len(name) == 10 and name.lower() == "user-agent":
-            return values[-1]
-    return None
