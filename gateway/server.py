@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import re
 import socket
 import time
@@ -26,11 +27,19 @@ KEEP_ALIVE_S = 75
 BACKLOG = 2048
 # A client that sends the head of a request has this long to finish it.
 HEAD_S = 30.0
+LINGER_S = 2.0
 
 _UNSAFE_IN_VALUE = re.compile(b"[\x00-\x08\x0a-\x1f\x7f]")
 _UNSAFE_IN_NAME = re.compile(b'[\x00-\x20\x7f()<>@,;:\\[\\]={}\\\\"]')
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+_log = logging.getLogger("fogbank.server")
+
+
+def _nothing() -> None:
+    """What follows a response once its request is over."""
 
 
 class ClientGone(ConnectionError):
@@ -41,8 +50,35 @@ class _Refused(Exception):
     """The head of a request breaks a limit: raised inside the parser to stop it."""
 
 
+def close_gently(transport: asyncio.Transport, *, unread: bool) -> None:
+    """Close, but let a client that still sends read its answer first.
+
+    The kernel resets a connection that is closed with bytes unread, and the reset can overtake the
+    answer: https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+    """
+    if unread and transport.can_write_eof() and not transport.is_closing():
+        transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_S, transport.close)
+    else:
+        transport.close()
+
+
 class Cycle(RequestResponseCycle):
     """One request and its response: header names go out as they are given."""
+
+    async def run_asgi(self, app: Any) -> None:
+        try:
+            await app(self.scope, self.receive, self.send)
+            if not self.response_complete and not self.disconnected:
+                raise AssertionError("the application left its response unfinished")
+        except asyncio.CancelledError:
+            self.transport.close()
+        except Exception as error:
+            # Half a response must not look like a whole one: the connection breaks off.
+            _log.error("a response broke off", exc_info=error)
+            self.transport.close()
+        finally:
+            self.on_response = _nothing
 
     async def send(self, message: Any) -> None:
         if self.flow.write_paused and not self.disconnected:
@@ -110,7 +146,7 @@ class Cycle(RequestResponseCycle):
             self.response_complete = True
             self.message_event.set()
             if not self.keep_alive:
-                self.transport.close()
+                close_gently(self.transport, unread=self.more_body)
             self.on_response()
 
 
@@ -223,7 +259,7 @@ class CasePreservingProtocol(HttpToolsProtocol):
             + b"content-length: %d\r\n\r\n" % len(body)
             + body
         )
-        self.transport.close()
+        close_gently(self.transport, unread=True)
 
 
 class Listener:
