@@ -133,7 +133,7 @@ async def test_conditions_on_the_source(
     source: S3World, conditions: dict[str, Any], failed: str | None
 ) -> None:
     now = datetime.fromtimestamp(source.clock.now_ms() / 1000, UTC)
-    given = {
+    given: dict[str, Any] = {
         name: now + timedelta(seconds=value) if isinstance(value, int) else value
         for name, value in conditions.items()
     }

@@ -291,7 +291,7 @@ async def test_conditional_reads_follow_the_order_of_precedence(
     s3: S3World, operation: str, conditions: dict[str, Any], answer: str
 ) -> None:
     put = await s3("PutObject", Bucket="photos", Key="a", Body=b"x")
-    given = {
+    given: dict[str, Any] = {
         name: at(s3, value) if isinstance(value, int) else value.format(etag=put["ETag"])
         for name, value in conditions.items()
     }
