@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench clean compatibility
+.PHONY: demo test check bench crash compatibility clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("fogbank needs Python 3.11 or newer, this is %s" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -27,6 +27,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench $(ARGS)
+
+crash: $(READY)
+	$(BIN)/python -m tests.e2e.crash $(ARGS)
 
 compatibility: $(READY)
 	$(BIN)/python -m fogbank.gateway.compatibility > COMPATIBILITY.md
