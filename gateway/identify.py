@@ -63,7 +63,7 @@ _CREDENTIAL_V2 = re.compile(r"AWS ([^:\s]+):")
 _CREDENTIAL_V2_IN_QUERY = re.compile(r"(?:^|&)AWSAccessKeyId=([^&]+)")
 _ACTION_IN_QUERY = re.compile(r"(?:^|&)Action=")
 _BUCKET_HOST = re.compile(
-    r"(?P<bucket>[a-z0-9][a-z0-9.\-_]*)\."
+    r"(?P<bucket>[a-z0-9][a-z0-9.\-_]*?)\."
     r"(?:s3(?:[.-](?:dualstack\.)?(?P<region>[a-z]{2}-[a-z-]+-\d))?\..+|s3|localhost)",
     re.IGNORECASE,
 )

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+DEFAULT_PORT = 4566
+
 
 class BadSetting(Exception):
     """A value that a setting does not take; the text names the setting and what it takes."""
@@ -55,6 +57,9 @@ def _count(text: str) -> int:
 
 
 def _port(text: str) -> int:
+    """The port, also of `host:port` and of a bare host, as GATEWAY_LISTEN may be."""
+    if "." in text and ":" not in text:
+        return DEFAULT_PORT
     value = int(text.rpartition(":")[2])
     if not 0 <= value <= 65535:
         raise ValueError("a port from 0 to 65535")
@@ -105,10 +110,10 @@ class Settings:
 
     host: str = _one("127.0.0.1", "address to listen on", parse=_host, also=["GATEWAY_LISTEN"])
     port: int = _one(
-        4566,
+        DEFAULT_PORT,
         "port to listen on; 0 takes a free one",
         parse=_port,
-        also=["EDGE_PORT", "GATEWAY_PORT"],
+        also=["EDGE_PORT", "GATEWAY_PORT", "GATEWAY_LISTEN"],
     )
     data_dir: Path = _one(_HOME / "data", "where everything is stored, sealed", parse=_path)
     key_file: Path = _one(
