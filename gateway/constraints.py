@@ -113,6 +113,11 @@ def _raising(operation: OperationModel) -> Validator:
 
 
 def summary(messages: list[str]) -> str:
+    """All messages in one text; a sentence of the service's own stands without the count."""
+    common = [message for message in messages if message.startswith("Value ")]
+    if not common:
+        return messages[0]
+    messages = common
     plural = "s" if len(messages) > 1 else ""
     return f"{len(messages)} validation error{plural} detected: {'; '.join(messages)}"
 

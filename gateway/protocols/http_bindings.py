@@ -43,7 +43,7 @@ def labels_of(path: str) -> list[str]:
     return [found[1] for found in _LABEL.finditer(path)]
 
 
-def from_text(member: Member, shape: Shape, form: str, complain: Complaint) -> FromText:
+def from_text(member: Member, shape: Shape, complain: Complaint) -> FromText:
     """A function from the text of a header or a query parameter to a handler's value."""
 
     def checked(pattern: re.Pattern[str], kind: type) -> FromText:
@@ -61,7 +61,7 @@ def from_text(member: Member, shape: Shape, form: str, complain: Complaint) -> F
 
     def moment(text: str) -> Any:
         try:
-            return timestamps.parse(text, form)
+            return timestamps.parse(text)
         except ValueError:
             raise complain(member, text) from None
 
@@ -75,7 +75,7 @@ def from_text(member: Member, shape: Shape, form: str, complain: Complaint) -> F
         return moment
     if shape.type == "list":
         assert shape.member is not None
-        element = from_text(member, shape.member.shape, form, complain)
+        element = from_text(member, shape.member.shape, complain)
         return lambda text: [element(part.strip()) for part in text.split(",")]
     return lambda text: text
 
@@ -137,15 +137,13 @@ def bindings_of(operation: OperationModel, complain: Complaint) -> Bindings:
     for member in shape.members.values() if shape else ():
         if member.location is None:
             continue
-        default = timestamps.RFC822 if member.location == "header" else timestamps.ISO8601
-        form = member.timestamp_format or default
         inner = member.shape
         if member.location == "uri":
-            labels[member.wire] = (member.name, from_text(member, inner, form, complain))
+            labels[member.wire] = (member.name, from_text(member, inner, complain))
         elif member.location == "headers":
             prefixes.append((member.wire.lower().encode(), member.name))
         elif member.location == "header":
-            convert = from_text(member, inner, form, complain)
+            convert = from_text(member, inner, complain)
             headers.append((member.wire.lower().encode(), member.name, convert))
         elif member.location == "querystring" and inner.type == "map":
             assert inner.value is not None
@@ -155,7 +153,7 @@ def bindings_of(operation: OperationModel, complain: Complaint) -> Bindings:
             if many:
                 assert inner.member is not None
                 inner = inner.member.shape
-            queries[member.wire] = (member.name, from_text(member, inner, form, complain), many)
+            queries[member.wire] = (member.name, from_text(member, inner, complain), many)
     return Bindings(labels, queries, query_map, headers, prefixes, frozenset(operation.constants))
 
 

@@ -178,7 +178,7 @@ def _moment_of(value: Any, shape: Shape, complain: Complaint) -> Any:
         if type(value) is int or type(value) is float:
             return timestamps.parse_epoch(value)
         if isinstance(value, str):
-            return timestamps.parse(value, timestamps.ISO8601)
+            return timestamps.parse(value)
     except ValueError as error:
         raise SerializationException(f"{value!r:.100} is not a timestamp") from error
     raise complain(value, shape)

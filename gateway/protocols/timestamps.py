@@ -54,12 +54,12 @@ def parse_epoch(value: int | float) -> datetime:
         raise ValueError(value) from error
 
 
-def parse(text: str, form: str) -> datetime:
-    """The moment that `text` names, in `form` or any other form; ValueError where it is none."""
+def parse(text: str) -> datetime:
+    """The moment that `text` names, in any of the three forms; ValueError where it is none."""
     text = text.strip()
     if _NUMBER.fullmatch(text):
         return parse_epoch(float(text))
-    if form == RFC822:
+    if text[:1].isalpha():
         try:
             moment = parsedate_to_datetime(text)
         except (TypeError, IndexError, OverflowError) as error:

@@ -184,7 +184,7 @@ def scalar_of(text: str, shape: Shape) -> Any:
         if shape.type == "boolean":
             return {"true": True, "false": False}[text.strip().lower()]
         if shape.type == "timestamp":
-            return timestamps.parse(text, timestamps.ISO8601)
+            return timestamps.parse(text)
         if shape.type == "blob":
             return base64.b64decode(text, validate=True)
     except (ValueError, KeyError, binascii.Error) as error:
