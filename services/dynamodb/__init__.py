@@ -1,4 +1,4 @@
-from fogbank.services.dynamodb import items, tables
+from fogbank.services.dynamodb import batches, items, reads, tables
 from fogbank.services.dynamodb.service import service
 
-__all__ = ["items", "service", "tables"]
+__all__ = ["batches", "items", "reads", "service", "tables"]

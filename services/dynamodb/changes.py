@@ -1,43 +1,59 @@
 """The one way in which an item changes: the item, its index entries and its stream record."""
 
 from fogbank.services.dynamodb import stored
+from fogbank.services.dynamodb.capacity import write_units
 from fogbank.services.dynamodb.keys import index_key
 from fogbank.services.dynamodb.schema import Index, Table
 from fogbank.services.dynamodb.values import Item, text_size, value
 from fogbank.storage.kv import Writer
 
+IndexUnits = dict[str, float]
+_NO_INDEXES: IndexUnits = {}
 
-def change_item(tx: Writer, table: Table, key: bytes, old: bytes | None, new: bytes | None) -> None:
+
+def change_item(
+    tx: Writer, table: Table, key: bytes, old: bytes | None, new: bytes | None
+) -> IndexUnits:
     """The item under `key` goes from `old` to `new`, both as stored; None is absence.
 
-    A change that changes nothing writes nothing.
+    A change that changes nothing writes nothing. Returns the write units of each index touched.
     """
     if old == new:
-        return
+        return _NO_INDEXES
     if new is None:
         tx.delete(key)
     else:
         tx.put(key, new)
     if not table.indexes:
-        return
+        return _NO_INDEXES
     before = None if old is None else stored.open_(old)
     after = None if new is None else stored.open_(new)
+    units: IndexUnits = {}
     for index in table.indexes:
-        _change_entry(
-            tx, table, index, _entry(table, index, before, old), _entry(table, index, after, new)
+        changed = _change_entry(
+            tx, _entry(table, index, before, old), _entry(table, index, after, new)
         )
+        if changed:
+            units[index.name] = changed
+    return units
 
 
 Entry = tuple[bytes, bytes] | None
 
 
-def _change_entry(tx: Writer, table: Table, index: Index, old: Entry, new: Entry) -> None:
+def _change_entry(tx: Writer, old: Entry, new: Entry) -> float:
     if old == new:
-        return
+        return 0.0
+    units = 0.0
     if old is not None and (new is None or new[0] != old[0]):
         tx.delete(old[0])
+        units = write_units(stored.size_of(old[1]))
+        old = None
     if new is not None:
         tx.put(new[0], new[1])
+        before = 0 if old is None else stored.size_of(old[1])
+        units += write_units(before, stored.size_of(new[1]))
+    return units
 
 
 def _entry(table: Table, index: Index, item: Item | None, raw: bytes | None) -> Entry:

@@ -63,6 +63,7 @@ def _throughput(holder: dict[str, Any]) -> dict[str, Any]:
 
 def _warm(record: Record, holder: dict[str, Any], status: str) -> dict[str, Any]:
     given: dict[str, int] = holder.get("WarmThroughput") or {}
+    floor: dict[str, int]
     if record.get("BillingMode") == "PAY_PER_REQUEST":
         floor = ON_DEMAND_WARM
     else:
@@ -71,7 +72,8 @@ def _warm(record: Record, holder: dict[str, Any], status: str) -> dict[str, Any]
             "ReadUnitsPerSecond": provisioned["ReadCapacityUnits"],
             "WriteUnitsPerSecond": provisioned["WriteCapacityUnits"],
         }
-    return {**{name: max(floor[name], given.get(name) or 0) for name in floor}, "Status": status}
+    units: dict[str, Any] = {name: max(low, given.get(name, 0)) for name, low in floor.items()}
+    return {**units, "Status": status}
 
 
 def _index(
@@ -101,6 +103,7 @@ def _index(
 def index_status(record: Record, index: dict[str, Any], now_ms: int) -> str:
     if record.get("DeletedAtMs") is not None or index.get("deleting"):
         return "DELETING"
-    if index.get("backfilling") or now_ms < index.get("ActiveAtMs", record["ActiveAtMs"]):
+    active_at_ms = int(index.get("ActiveAtMs") or record["ActiveAtMs"])
+    if index.get("backfilling") or now_ms < active_at_ms:
         return "UPDATING" if index.get("updating") else "CREATING"
     return "ACTIVE"

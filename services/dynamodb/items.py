@@ -1,48 +1,290 @@
-"""One item at a time: put and got."""
+"""One item at a time: put, got, updated and deleted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema, stored, values
-from fogbank.services.dynamodb.changes import change_item
-from fogbank.services.dynamodb.keys import check_item, check_key, item_key
+from fogbank.services.dynamodb.capacity import consumed, read_units, wanted, write_units
+from fogbank.services.dynamodb.changes import IndexUnits, change_item
+from fogbank.services.dynamodb.conditions import Truth, condition
+from fogbank.services.dynamodb.errors import (
+    ConditionalCheckFailedException,
+    ValidationException,
+)
+from fogbank.services.dynamodb.keys import check_item, check_key, check_updated, item_key
+from fogbank.services.dynamodb.paths import projection, select
+from fogbank.services.dynamodb.schema import Table
+from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
-from fogbank.services.dynamodb.shapes import ANY, STRING, check
-from fogbank.services.errors import NotImplementedYet
+from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, STRING, check
+from fogbank.services.dynamodb.updates import Update, update
+from fogbank.services.dynamodb.values import ITEM_BYTES_MAX, Item
 from fogbank.storage.kv import Reader, Writer
+
+NAMES = {None: STRING}
+WRITE_SHAPE = {
+    "TableName!": STRING,
+    "ConditionExpression": STRING,
+    "ExpressionAttributeNames": NAMES,
+    "ExpressionAttributeValues": {None: ANY},
+    "ReturnValues": STRING,
+    "ReturnConsumedCapacity": STRING,
+    "ReturnItemCollectionMetrics": STRING,
+    "ReturnValuesOnConditionCheckFailure": STRING,
+}
+PUT_SHAPE = {**WRITE_SHAPE, "Item!": {None: ANY}}
+DELETE_SHAPE = {**WRITE_SHAPE, "Key!": {None: ANY}}
+UPDATE_SHAPE = {**DELETE_SHAPE, "UpdateExpression": STRING}
+GET_SHAPE = {
+    "TableName!": STRING,
+    "Key!": {None: ANY},
+    "ConsistentRead": BOOLEAN,
+    "ProjectionExpression": STRING,
+    "ExpressionAttributeNames": NAMES,
+    "ReturnConsumedCapacity": STRING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was written: the item before and after as stored, and what each index took."""
+
+    table: Table
+    old: bytes | None
+    new: bytes | None
+    index_units: IndexUnits
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The condition of a write, and whether a failure shows the item."""
+
+    holds: Truth | None
+    scope: Scope
+    shows_item: bool
+
+    def check(self, old: bytes | None) -> None:
+        if self.holds is None:
+            return
+        item = {} if old is None else stored.open_(old)
+        if not self.holds(item, self.scope):
+            raise ConditionalCheckFailedException(item if self.shows_item and item else None)
+
+
+def guard_of(request: Input, scope: Scope) -> Guard:
+    text = request.get("ConditionExpression")
+    holds = None
+    if text is not None:
+        compiled = condition(text)
+        scope.use(compiled)
+        holds = compiled.holds
+    return Guard(holds, scope, request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
 
 
 @service.operation("PutItem")
 async def put_item(ctx: Context, request: Input) -> Output:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html"""
-    check(request, {"TableName!": STRING, "Item!": {None: ANY}})
-    if request.get("ConditionExpression") is not None:
-        raise NotImplementedYet("dynamodb", "PutItem with a ConditionExpression")
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
+
+    AWS's order: parameters that exclude each other, names and values, the item's values,
+    ReturnValues, size, the expression; then the table; then keys; then the condition.
+    """
+    check(request, PUT_SHAPE)
+    name = schema.name_of(ctx.world, request["TableName"])
+    scope = scope_of(request, ("ConditionExpression",))
     item, size = values.item(request["Item"])
-    raw = stored.seal(item, size)
-    key = schema.table_key(ctx.world, schema.name_of(ctx.world, request["TableName"]))
-    now_ms = ctx.clock.now_ms()
+    check_return_values(request)
+    check_size(size)
+    guard = guard_of(request, scope)
+    scope.finish()
+    write = put_work(item, stored.seal(item, size), guard)
+    change = await _write(ctx, name, write)
+    return _answer(request, change, item)
 
-    def work(tx: Writer) -> None:
-        table = schema.load(tx, key, now_ms)
+
+def put_work(item: Item, raw: bytes, guard: Guard) -> "Work":
+    def work(tx: Writer, table: Table, now_ms: int) -> Change:
         check_item(table, item)
-        at = item_key(table, item)
-        change_item(tx, table, at, tx.get(at), raw)
+        key = item_key(table, item)
+        old = tx.get(key)
+        guard.check(old)
+        return Change(table, old, raw, change_item(tx, table, key, old, raw))
 
-    await ctx.store.write(work)
-    return {}
+    return work
+
+
+@service.operation("DeleteItem")
+async def delete_item(ctx: Context, request: Input) -> Output:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html"""
+    check(request, DELETE_SHAPE)
+    name = schema.name_of(ctx.world, request["TableName"])
+    scope = scope_of(request, ("ConditionExpression",))
+    key, _ = values.item(request["Key"])
+    check_return_values(request)
+    guard = guard_of(request, scope)
+    scope.finish()
+    change = await _write(ctx, name, delete_work(key, guard))
+    return _answer(request, change, key)
+
+
+def delete_work(wanted_key: Item, guard: Guard) -> "Work":
+    def work(tx: Writer, table: Table, now_ms: int) -> Change:
+        check_key(table, wanted_key)
+        key = item_key(table, wanted_key)
+        old = tx.get(key)
+        guard.check(old)
+        return Change(table, old, None, change_item(tx, table, key, old, None))
+
+    return work
+
+
+@service.operation("UpdateItem")
+async def update_item(ctx: Context, request: Input) -> Output:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html"""
+    check(request, UPDATE_SHAPE)
+    name = schema.name_of(ctx.world, request["TableName"])
+    scope = scope_of(request, ("UpdateExpression", "ConditionExpression"))
+    key, _ = values.item(request["Key"])
+    compiled = None
+    if request.get("UpdateExpression") is not None:
+        compiled = update(request["UpdateExpression"])
+        scope.use(compiled)
+    guard = guard_of(request, scope)
+    scope.finish()
+    change = await _write(ctx, name, update_work(key, compiled, guard, scope))
+    answer = _answer(request, change, key)
+    _add_updated(request, answer, change, compiled, scope)
+    return answer
+
+
+def update_work(wanted_key: Item, compiled: Update | None, guard: Guard, scope: Scope) -> "Work":
+    def work(tx: Writer, table: Table, now_ms: int) -> Change:
+        check_key(table, wanted_key)
+        if compiled is not None:
+            _check_no_key(table, compiled.top_names(scope))
+        key = item_key(table, wanted_key)
+        old = tx.get(key)
+        guard.check(old)
+        before = wanted_key if old is None else stored.open_(old)
+        after = before if compiled is None else compiled.apply(before, scope)
+        if old is None and compiled is not None and compiled.only_removes:
+            # Taking attributes from an item that is not there does not create it.
+            return Change(table, None, None, {})
+        new, size = values.item(after)
+        if size > ITEM_BYTES_MAX:
+            raise ValidationException("Item size to update has exceeded the maximum allowed size")
+        check_updated(table, new)
+        raw = stored.seal(new, size)
+        return Change(table, old, raw, change_item(tx, table, key, old, raw))
+
+    return work
+
+
+def _check_no_key(table: Table, names: list[str]) -> None:
+    for name in names:
+        if name in table.key_names:
+            raise ValidationException(
+                f"One or more parameter values were invalid: Cannot update attribute {name}. "
+                "This attribute is part of the key"
+            )
+
+
+Work = Callable[[Writer, Table, int], Change]
+
+
+async def _write(ctx: Context, name: str, work: Work) -> Change:
+    key = schema.table_key(ctx.world, name)
+    now_ms = ctx.clock.now_ms()
+    return await ctx.store.write(lambda tx: work(tx, schema.load(tx, key, now_ms), now_ms))
+
+
+def check_return_values(request: Input) -> None:
+    if request.get("ReturnValues") not in (None, "NONE", "ALL_OLD"):
+        raise ValidationException("ReturnValues can only be ALL_OLD or NONE")
+
+
+def check_size(size_bytes: int) -> None:
+    if size_bytes > ITEM_BYTES_MAX:
+        raise ValidationException("Item size has exceeded the maximum allowed size")
+
+
+def _answer(request: Input, change: Change, key: Item) -> Output:
+    """What the request wants back of a write: the old item, capacity, collection metrics."""
+    answer: Output = {}
+    if request.get("ReturnValues") == "ALL_OLD" and change.old is not None:
+        answer["Attributes"] = stored.open_(change.old)
+    mode = wanted(request)
+    if mode:
+        answer["ConsumedCapacity"] = consumed(
+            change.table, mode, write_cost(change), change.index_units
+        )
+    if request.get("ReturnItemCollectionMetrics") == "SIZE":
+        metrics = collection_metrics(change.table, key)
+        if metrics:
+            answer["ItemCollectionMetrics"] = metrics
+    return answer
+
+
+def write_cost(change: Change) -> float:
+    sizes = [stored.size_of(raw) for raw in (change.old, change.new) if raw is not None]
+    return write_units(*sizes)
+
+
+def collection_metrics(table: Table, key: Item) -> dict[str, Any] | None:
+    """Item collections exist where there is a local index."""
+    if all(index.is_global for index in table.indexes):
+        return None
+    return {
+        "ItemCollectionKey": {table.hash_name: key[table.hash_name]},
+        "SizeEstimateRangeGB": [0.0, 1.0],
+    }
+
+
+def _add_updated(
+    request: Input, answer: Output, change: Change, compiled: Update | None, scope: Scope
+) -> None:
+    mode = request.get("ReturnValues")
+    raw = change.old if mode == "UPDATED_OLD" else change.new
+    if raw is None or mode not in ("ALL_NEW", "UPDATED_NEW", "UPDATED_OLD"):
+        return
+    item = stored.open_(raw)
+    if mode != "ALL_NEW":
+        item = select(item, [] if compiled is None else compiled.paths(scope))
+    if item:
+        answer["Attributes"] = item
 
 
 @service.operation("GetItem")
 async def get_item(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html"""
-    check(request, {"TableName!": STRING, "Key!": {None: ANY}})
-    wanted, _ = values.item(request["Key"])
-    key = schema.table_key(ctx.world, schema.name_of(ctx.world, request["TableName"]))
+    check(request, GET_SHAPE)
+    name = schema.name_of(ctx.world, request["TableName"])
+    scope = scope_of(request, ("ProjectionExpression",))
+    wanted_key, _ = values.item(request["Key"])
+    chosen = None
+    if request.get("ProjectionExpression") is not None:
+        chosen = projection(request["ProjectionExpression"])
+        scope.use(chosen)
+    scope.finish()
+    record_key = schema.table_key(ctx.world, name)
     now_ms = ctx.clock.now_ms()
 
-    def work(tx: Reader) -> bytes | None:
-        table = schema.load(tx, key, now_ms)
-        check_key(table, wanted)
-        return tx.get(item_key(table, wanted))
+    def work(tx: Reader) -> tuple[Table, bytes | None]:
+        table = schema.load(tx, record_key, now_ms)
+        check_key(table, wanted_key)
+        return table, tx.get(item_key(table, wanted_key))
 
-    raw = await ctx.store.read(work, brief=True)
-    return {} if raw is None else {"__raw__": b'{"Item":' + stored.json_of(raw) + b"}"}
+    table, raw = await ctx.store.read(work, brief=True)
+    mode = wanted(request)
+    if raw is not None and chosen is None and mode is None:
+        return {"__raw__": b'{"Item":' + stored.json_of(raw) + b"}"}
+    answer: Output = {}
+    if raw is not None:
+        item = stored.open_(raw)
+        answer["Item"] = item if chosen is None else chosen.of(item, scope)
+    if mode:
+        size = 0 if raw is None else stored.size_of(raw)
+        units = read_units(size, consistent=bool(request.get("ConsistentRead")))
+        answer["ConsumedCapacity"] = consumed(table, mode, units)
+    return answer

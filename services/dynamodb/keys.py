@@ -24,6 +24,11 @@ _EMPTY_INDEXED = (
     "not supported. The AttributeValue for a key attribute cannot contain an empty {} value. "
     "IndexName: {}, IndexKey: {}"
 )
+_EMPTY_UPDATED = (
+    "One or more parameter values are not valid. The update expression attempted to update a "
+    "secondary index key to a value that is not supported. The AttributeValue for a key attribute "
+    "cannot contain an empty {} value."
+)
 
 
 def part(value: Value) -> Part:
@@ -78,6 +83,25 @@ def check_item(table: Table, item: Item) -> None:
             )
     _check_values(table, item)
     check_index_keys(table, item)
+
+
+def check_updated(table: Table, item: Item) -> None:
+    """What an update made of the index keys fits them."""
+    for index in table.indexes:
+        for name in index.key_names:
+            value = item.get(name)
+            if value is None:
+                continue
+            kind = kind_of(value)
+            if kind != table.types[name]:
+                raise ValidationException(
+                    _INVALID + f"Type mismatch for Index Key {name} Expected: {table.types[name]} "
+                    f"Actual: {kind} IndexName: {index.name}"
+                )
+            if value[kind] == "":
+                word = "string" if kind == "S" else "binary"
+                raise ValidationException(_EMPTY_UPDATED.format(word))
+        _check_sizes(item, index.hash_names, index.range_names)
 
 
 def check_index_keys(table: Table, item: Item) -> None:

@@ -1,0 +1,233 @@
+"""Many items in one request: got in one consistent read, written each on its own."""
+
+from typing import Any
+
+from fogbank.services.context import Context, Input, Output
+from fogbank.services.dynamodb import schema, stored, values
+from fogbank.services.dynamodb.capacity import consumed, read_units, wanted
+from fogbank.services.dynamodb.errors import ValidationException, missing
+from fogbank.services.dynamodb.items import (
+    NAMES,
+    Change,
+    Guard,
+    Work,
+    check_size,
+    collection_metrics,
+    delete_work,
+    put_work,
+    write_cost,
+)
+from fogbank.services.dynamodb.keys import check_key, item_key
+from fogbank.services.dynamodb.paths import Projection, projection
+from fogbank.services.dynamodb.schema import Table
+from fogbank.services.dynamodb.scope import Scope, scope_of
+from fogbank.services.dynamodb.service import service
+from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, STRING, check
+from fogbank.services.dynamodb.values import Item
+from fogbank.storage.kv import Reader, Writer
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+GET_MAX = 100
+WRITE_MAX = 25
+ANSWER_BYTES_MAX = 16 * 1024 * 1024
+
+DUPLICATES = "Provided list of item keys contains duplicates"
+_GET_SHAPE = {
+    "RequestItems!": {
+        None: {
+            "Keys!": [{None: ANY}],
+            "ConsistentRead": BOOLEAN,
+            "ProjectionExpression": STRING,
+            "ExpressionAttributeNames": NAMES,
+        }
+    },
+    "ReturnConsumedCapacity": STRING,
+}
+_WRITE_SHAPE = {
+    "RequestItems!": {
+        None: [{"PutRequest": {"Item!": {None: ANY}}, "DeleteRequest": {"Key!": {None: ANY}}}]
+    },
+    "ReturnConsumedCapacity": STRING,
+    "ReturnItemCollectionMetrics": STRING,
+}
+
+
+class _Wanted:
+    """The items of one table that a batch asks for, under the name that it gave."""
+
+    def __init__(self, ctx: Context, given: str, request: Input) -> None:
+        self.given = given
+        self.name = schema.name_of(ctx.world, given)
+        self.request = request
+        self.keys = [values.item(key)[0] for key in request["Keys"]]
+        if not self.keys:
+            raise ValidationException(
+                f"1 validation error detected: Value '[]' at 'requestItems.{given}.member.keys' "
+                "failed to satisfy constraint: Member must have length greater than or equal to 1"
+            )
+        _refuse_duplicates(self.keys)
+        self.scope: Scope = scope_of(request, ("ProjectionExpression",))
+        self.projection: Projection | None = None
+        if request.get("ProjectionExpression") is not None:
+            self.projection = projection(request["ProjectionExpression"])
+            self.scope.use(self.projection)
+        self.scope.finish()
+        self.items: list[Item] = []
+        self.units = 0.0
+        self.left: list[Item] = []
+        self.table: Table | None = None
+
+
+def _refuse_duplicates(keys: list[Item]) -> None:
+    for at, key in enumerate(keys):
+        if key in keys[:at]:
+            raise ValidationException(DUPLICATES)
+
+
+def _refuse_empty(request: Input) -> None:
+    if not request["RequestItems"]:
+        raise ValidationException(
+            "1 validation error detected: Value '{}' at 'requestItems' failed to satisfy "
+            "constraint: Member must have length greater than or equal to 1"
+        )
+
+
+@service.operation("BatchGetItem")
+async def batch_get_item(ctx: Context, request: Input) -> Output:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
+    check(request, _GET_SHAPE)
+    _refuse_empty(request)
+    if sum(len(one["Keys"]) for one in request["RequestItems"].values()) > GET_MAX:
+        raise ValidationException("Too many items requested for the BatchGetItem call")
+    tables = [_Wanted(ctx, given, one) for given, one in request["RequestItems"].items()]
+    now_ms = ctx.clock.now_ms()
+
+    def work(tx: Reader) -> None:
+        for one in tables:
+            one.items, one.left, one.units = [], [], 0.0
+            one.table = schema.load(tx, schema.table_key(ctx.world, one.name), now_ms)
+            for key in one.keys:
+                check_key(one.table, key)
+        room = ANSWER_BYTES_MAX
+        for one in tables:
+            room = _fill(tx, one, room)
+
+    await ctx.store.read(work)
+    answer: Output = {
+        "Responses": {one.given: one.items for one in tables},
+        "UnprocessedKeys": {
+            one.given: {**one.request, "Keys": one.left} for one in tables if one.left
+        },
+    }
+    mode = wanted(request)
+    if mode:
+        answer["ConsumedCapacity"] = [
+            consumed(one.table, mode, one.units) for one in tables if one.table is not None
+        ]
+    return answer
+
+
+def _fill(tx: Reader, one: _Wanted, room: int) -> int:
+    """The items of one table, as many as the answer has room for; the others are left."""
+    assert one.table is not None
+    consistent = bool(one.request.get("ConsistentRead"))
+    for key in one.keys:
+        raw = tx.get(item_key(one.table, key))
+        size = 0 if raw is None else stored.size_of(raw)
+        if size > room:
+            one.left.append(key)
+            continue
+        room -= size
+        one.units += read_units(size, consistent=consistent)
+        if raw is not None:
+            item = stored.open_(raw)
+            one.items.append(item if one.projection is None else one.projection.of(item, one.scope))
+    return room
+
+
+@service.operation("BatchWriteItem")
+async def batch_write_item(ctx: Context, request: Input) -> Output:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+
+    Nothing is written unless every request of the batch is valid.
+    """
+    check(request, _WRITE_SHAPE)
+    _refuse_empty(request)
+    batches: dict[str, list[dict[str, Any]]] = request["RequestItems"]
+    if sum(map(len, batches.values())) > WRITE_MAX:
+        raise ValidationException("Too many items requested for the BatchWriteItem call")
+    works = [
+        (given, schema.name_of(ctx.world, given), [_write_of(one) for one in writes])
+        for given, writes in batches.items()
+    ]
+    for given, _, writes in works:
+        if not writes:
+            raise ValidationException(
+                "The batch write request list for a table cannot be null or empty: " + given
+            )
+    now_ms = ctx.clock.now_ms()
+
+    def work(tx: Writer) -> list[tuple[str, Table, list[tuple[Item, Change]]]]:
+        result = []
+        for given, name, writes in works:
+            table = schema.load(tx, schema.table_key(ctx.world, name), now_ms)
+            _refuse_same_item(table, [item for item, _ in writes])
+            changes = [(item, one(tx, table, now_ms)) for item, one in writes]
+            result.append((given, table, changes))
+        return result
+
+    done = await ctx.store.write(work)
+    return _written(request, done)
+
+
+def _write_of(given: dict[str, Any]) -> tuple[Item, Work]:
+    put, delete = given.get("PutRequest"), given.get("DeleteRequest")
+    if put is not None and delete is not None:
+        raise ValidationException(
+            "Supplied AttributeValue has more than one datatypes set, must contain exactly one "
+            "of the supported datatypes"
+        )
+    guard = Guard(None, Scope(None, None), False)
+    if put is not None:
+        item, size = values.item(put["Item"])
+        check_size(size)
+        return item, put_work(item, stored.seal(item, size), guard)
+    if delete is None:
+        raise missing("requestItems")
+    key, _ = values.item(delete["Key"])
+    return key, delete_work(key, guard)
+
+
+def _refuse_same_item(table: Table, items: list[Item]) -> None:
+    keys = [{name: item.get(name) for name in table.key_names} for item in items]
+    for at, key in enumerate(keys):
+        if key in keys[:at]:
+            raise ValidationException(DUPLICATES)
+
+
+def _written(request: Input, done: list[tuple[str, Table, list[tuple[Item, Change]]]]) -> Output:
+    answer: Output = {"UnprocessedItems": {}}
+    mode = wanted(request)
+    if mode:
+        answer["ConsumedCapacity"] = [_capacity(table, mode, changes) for _, table, changes in done]
+    if request.get("ReturnItemCollectionMetrics") == "SIZE":
+        answer["ItemCollectionMetrics"] = {
+            given: found
+            for given, table, changes in done
+            if (
+                found := [
+                    metrics
+                    for item, _ in changes
+                    if (metrics := collection_metrics(table, item)) is not None
+                ]
+            )
+        }
+    return answer
+
+
+def _capacity(table: Table, mode: str, changes: list[tuple[Item, Change]]) -> dict[str, Any]:
+    units: dict[str, float] = {}
+    for _, change in changes:
+        for name, some in change.index_units.items():
+            units[name] = units.get(name, 0.0) + some
+    return consumed(table, mode, sum(write_cost(change) for _, change in changes), units)

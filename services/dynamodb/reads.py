@@ -1,0 +1,407 @@
+"""Query and Scan: pages cut by size before the filter, in key order or in hash order."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from fogbank.services.context import Context, Input, Output
+from fogbank.services.dynamodb import schema, stored, values
+from fogbank.services.dynamodb.capacity import consumed, read_units, wanted
+from fogbank.services.dynamodb.conditions import Condition, condition
+from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.items import NAMES
+from fogbank.services.dynamodb.key_conditions import (
+    KeyCondition,
+    boundaries_hold,
+    from_expression,
+    range_of,
+)
+from fogbank.services.dynamodb.keys import index_key, item_key
+from fogbank.services.dynamodb.paths import Projection, projection
+from fogbank.services.dynamodb.schema import Index, Table, key_item
+from fogbank.services.dynamodb.scope import Scope, scope_of
+from fogbank.services.dynamodb.service import service
+from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, INTEGER, STRING, check
+from fogbank.services.dynamodb.values import Item, kind_of
+from fogbank.storage.keys import after
+from fogbank.storage.kv import Reader
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
+PAGE_BYTES_MAX = 1024 * 1024
+SEGMENTS_MAX = 1_000_000
+# What may be read on the event loop; a larger page is read again, on a thread.
+BRIEF_ITEMS_MAX = 128
+BRIEF_BYTES_MAX = 128 * 1024
+
+_READ_SHAPE = {
+    "TableName!": STRING,
+    "IndexName": STRING,
+    "Select": STRING,
+    "Limit": INTEGER,
+    "ConsistentRead": BOOLEAN,
+    "ExclusiveStartKey": {None: ANY},
+    "ReturnConsumedCapacity": STRING,
+    "ProjectionExpression": STRING,
+    "FilterExpression": STRING,
+    "ExpressionAttributeNames": NAMES,
+    "ExpressionAttributeValues": {None: ANY},
+}
+QUERY_SHAPE = {**_READ_SHAPE, "KeyConditionExpression": STRING, "ScanIndexForward": BOOLEAN}
+SCAN_SHAPE = {**_READ_SHAPE, "Segment": INTEGER, "TotalSegments": INTEGER}
+
+
+class TooMuchForTheLoop(Exception):
+    """A page turned out larger than what may be read on the event loop."""
+
+
+@dataclass(slots=True)
+class Page:
+    """What was read: stored entries in order, and the last one when there may be more."""
+
+    raws: list[bytes] = field(default_factory=list)
+    size_bytes: int = 0
+    fetched_bytes: int = 0
+    last: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A Query or Scan as its request asks for it, before its table is known."""
+
+    request: Input
+    scope: Scope
+    filter: Condition | None
+    projection: Projection | None
+    start_key: Item | None
+
+    @property
+    def consistent(self) -> bool:
+        return bool(self.request.get("ConsistentRead"))
+
+    @property
+    def select(self) -> str | None:
+        select: str | None = self.request.get("Select")
+        return select
+
+
+@service.operation("Query")
+async def query(ctx: Context, request: Input) -> Output:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html"""
+    check(request, QUERY_SHAPE)
+    name = schema.name_of(ctx.world, request["TableName"])
+    scope = scope_of(
+        request, ("ProjectionExpression", "FilterExpression", "KeyConditionExpression")
+    )
+    start_key = _start_key(request)
+    if request.get("KeyConditionExpression") is None:
+        raise ValidationException(
+            "Either the KeyConditions or KeyConditionExpression parameter must be specified in "
+            "the request."
+        )
+    reading = _reading(request, scope, start_key)
+    conditions = from_expression(request["KeyConditionExpression"], scope)
+    scope.finish()
+    _check_select(reading)
+
+    def place(table: Table, index: Index | None) -> tuple[bytes, bytes, bool]:
+        return _query_range(reading, conditions, table, index)
+
+    return await _read(ctx, name, reading, place)
+
+
+@service.operation("Scan")
+async def scan(ctx: Context, request: Input) -> Output:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html"""
+    check(request, SCAN_SHAPE)
+    name = schema.name_of(ctx.world, request["TableName"])
+    scope = scope_of(request, ("ProjectionExpression", "FilterExpression"))
+    _check_segments(request)
+    start_key = _start_key(request)
+    reading = _reading(request, scope, start_key)
+    scope.finish()
+    _check_select(reading)
+
+    def place(table: Table, index: Index | None) -> tuple[bytes, bytes, bool]:
+        return _scan_range(reading, table, index)
+
+    return await _read(ctx, name, reading, place)
+
+
+def _start_key(request: Input) -> Item | None:
+    given = request.get("ExclusiveStartKey")
+    if given is None:
+        return None
+    try:
+        return values.item(given)[0]
+    except ValidationException as error:
+        raise ValidationException(
+            f"The provided starting key is invalid: {error.message}"
+        ) from None
+
+
+def _reading(request: Input, scope: Scope, start_key: Item | None) -> Reading:
+    chosen = tested = None
+    if request.get("ProjectionExpression") is not None:
+        chosen = projection(request["ProjectionExpression"])
+        scope.use(chosen)
+    if request.get("FilterExpression") is not None:
+        tested = condition(request["FilterExpression"], "FilterExpression")
+        scope.use(tested)
+    limit = request.get("Limit")
+    if limit is not None and limit < 1:
+        raise ValidationException(
+            f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy "
+            "constraint: Member must have value greater than or equal to 1"
+        )
+    return Reading(request, scope, tested, chosen, start_key)
+
+
+def _check_select(reading: Reading) -> None:
+    select, chosen = reading.select, reading.projection
+    if chosen is not None and select not in (None, "SPECIFIC_ATTRIBUTES"):
+        raise ValidationException(
+            f"Cannot specify the ProjectionExpression when choosing to get {select}"
+        )
+    if select == "SPECIFIC_ATTRIBUTES" and chosen is None:
+        raise ValidationException(
+            "Must specify the AttributesToGet or ProjectionExpression when choosing to get "
+            "SPECIFIC_ATTRIBUTES"
+        )
+    if select == "ALL_PROJECTED_ATTRIBUTES" and reading.request.get("IndexName") is None:
+        raise ValidationException(
+            "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"
+        )
+
+
+def _check_segments(request: Input) -> None:
+    segment, total = request.get("Segment"), request.get("TotalSegments")
+    if segment is not None and total is None:
+        raise ValidationException(
+            "The TotalSegments parameter is required but was not present in the request when "
+            "Segment parameter is present"
+        )
+    if total is None:
+        return
+    if segment is None:
+        raise ValidationException(
+            "The Segment parameter is required but was not present in the request when parameter "
+            "TotalSegments is present"
+        )
+    if not 1 <= total <= SEGMENTS_MAX:
+        bound = "greater than or equal to 1" if total < 1 else "less than or equal to 1000000"
+        raise ValidationException(
+            f"1 validation error detected: Value '{total}' at 'totalSegments' failed to satisfy "
+            f"constraint: Member must have value {bound}"
+        )
+    if segment < 0:
+        raise ValidationException(
+            f"1 validation error detected: Value '{segment}' at 'segment' failed to satisfy "
+            "constraint: Member must have value greater than or equal to 0"
+        )
+    if segment >= total:
+        raise ValidationException(
+            "The Segment parameter is zero-based and must be less than parameter TotalSegments: "
+            f"Segment: {segment} is not less than TotalSegments: {total}"
+        )
+
+
+def _query_range(
+    reading: Reading, conditions: list[KeyCondition], table: Table, index: Index | None
+) -> tuple[bytes, bytes, bool]:
+    keys = range_of(table, index, conditions)
+    hashes = (table.hash_name,) if index is None else index.hash_names
+    ranges = table.key_names[1:] if index is None else index.range_names
+    if reading.filter is not None:
+        for name in reading.filter.top_names(reading.scope):
+            if name in (*hashes, *ranges):
+                raise ValidationException(
+                    "Filter Expression can only contain non-primary key attributes: "
+                    f"Primary key attribute: {name}"
+                )
+    start, stop = keys.start, keys.stop
+    backward = reading.request.get("ScanIndexForward") is False
+    if reading.start_key is not None:
+        if not _is_start_key(table, index, reading.start_key):
+            raise ValidationException("The provided starting key is invalid")
+        boundaries_hold(keys, reading.start_key, hashes)
+        at = _position(table, index, reading.start_key)
+        if backward:
+            stop = min(stop, at)
+        else:
+            start = max(start, after(at))
+    return start, stop, backward
+
+
+def _scan_range(reading: Reading, table: Table, index: Index | None) -> tuple[bytes, bytes, bool]:
+    prefix = table.prefix if index is None else index.prefix
+    start, stop = prefix, after(prefix)
+    segment, total = reading.request.get("Segment"), reading.request.get("TotalSegments")
+    if total is not None and segment is not None:
+        # A segment is a range of partitions' hashes, so the same items are always in it.
+        if segment:
+            start = _hash_bound(prefix, (segment << 64) // total)
+        if segment + 1 < total:
+            stop = _hash_bound(prefix, ((segment + 1) << 64) // total)
+    if reading.start_key is not None:
+        if not _is_start_key(table, index, reading.start_key):
+            raise ValidationException(
+                "The provided starting key is invalid: The provided key element does not match "
+                "the schema"
+            )
+        at = _position(table, index, reading.start_key)
+        if not start <= at < stop:
+            raise ValidationException(
+                "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
+                "ExclusiveStartKey with correct Segment. "
+                f"TotalSegments: {total} Segment: {segment}"
+            )
+        start = after(at)
+    return start, stop, False
+
+
+def _hash_bound(prefix: bytes, value: int) -> bytes:
+    """Before every key of a hash from `value` on: a packed byte string without its end."""
+    return prefix + b"\x01" + value.to_bytes(8, "big").replace(b"\x00", b"\x00\xff")
+
+
+def _is_start_key(table: Table, index: Index | None, key: Item) -> bool:
+    names = {*table.key_names, *(() if index is None else index.key_names)}
+    return key.keys() == names and all(
+        kind_of(key[name]) == table.types[name] and next(iter(key[name].values())) != ""
+        for name in names
+    )
+
+
+def _position(table: Table, index: Index | None, key: Item) -> bytes:
+    if index is None:
+        return item_key(table, key)
+    found = index_key(table, index, key)
+    assert found is not None
+    return found
+
+
+Place = Callable[[Table, Index | None], tuple[bytes, bytes, bool]]
+
+
+async def _read(ctx: Context, name: str, reading: Reading, place: Place) -> Output:
+    record_key = schema.table_key(ctx.world, name)
+    now_ms = ctx.clock.now_ms()
+
+    def work(tx: Reader, *, brief: bool) -> Output:
+        table = schema.load(tx, record_key, now_ms)
+        index = _index_of(reading, table)
+        start, stop, backward = place(table, index)
+        fetch = _fetches(reading, index)
+        page = _page(tx, (start, stop, backward), reading.request.get("Limit"), brief=brief)
+        if fetch:
+            page.raws = [_fetched(tx, table, page, raw) for raw in page.raws]
+        return _answer(reading, table, index, page)
+
+    try:
+        return await ctx.store.read(lambda tx: work(tx, brief=True), brief=True)
+    except TooMuchForTheLoop:
+        return await ctx.store.read(lambda tx: work(tx, brief=False))
+
+
+def _index_of(reading: Reading, table: Table) -> Index | None:
+    name = reading.request.get("IndexName")
+    if name is None:
+        return None
+    index = table.index(name)
+    if index.is_global and reading.consistent:
+        raise ValidationException("Consistent reads are not supported on global secondary indexes")
+    if not index.ready:
+        raise ValidationException(
+            f"Cannot read from backfilling global secondary index: {index.name}"
+        )
+    return index
+
+
+def _fetches(reading: Reading, index: Index | None) -> bool:
+    """Whether entries must be completed from the table, which only local indexes allow."""
+    if index is None or index.projection == "ALL":
+        return False
+    names: Sequence[str] = ()
+    if reading.projection is not None:
+        names = reading.projection.top_names(reading.scope)
+    missing = [name for name in names if name not in index.projected]
+    if index.is_global:
+        if reading.select == "ALL_ATTRIBUTES":
+            raise ValidationException(
+                "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not "
+                f"supported for global secondary index {index.name} because its projection type "
+                "is not ALL"
+            )
+        if missing:
+            raise ValidationException(
+                f"One or more parameter values were invalid: Global secondary index {index.name} "
+                f"does not project [{', '.join(missing)}]"
+            )
+        return False
+    return bool(missing) or reading.select == "ALL_ATTRIBUTES"
+
+
+def _page(tx: Reader, place: tuple[bytes, bytes, bool], limit: int | None, *, brief: bool) -> Page:
+    start, stop, backward = place
+    page = Page()
+    if start >= stop:
+        return page
+    raws = page.raws
+    for _, raw in tx.range(start, stop, reverse=backward):
+        size = page.size_bytes + stored.size_of(raw)
+        if size > PAGE_BYTES_MAX and raws:
+            page.last = raws[-1]
+            return page
+        page.size_bytes = size
+        raws.append(raw)
+        if limit is not None and len(raws) >= limit:
+            page.last = raw
+            return page
+        if brief and (size > BRIEF_BYTES_MAX or len(raws) > BRIEF_ITEMS_MAX):
+            raise TooMuchForTheLoop
+    return page
+
+
+def _fetched(tx: Reader, table: Table, page: Page, raw: bytes) -> bytes:
+    whole = tx.get(item_key(table, stored.open_(raw)))
+    assert whole is not None, "an index entry has no item"
+    page.fetched_bytes += max(1, stored.size_of(whole))
+    return whole
+
+
+def _answer(reading: Reading, table: Table, index: Index | None, page: Page) -> Output:
+    answer: Output = {"Count": len(page.raws), "ScannedCount": len(page.raws)}
+    if page.last is not None:
+        answer["LastEvaluatedKey"] = key_item(table, stored.open_(page.last), index)
+    mode = wanted(reading.request)
+    if mode:
+        answer["ConsumedCapacity"] = _consumed(reading, table, index, page, mode)
+    if reading.filter is None and reading.projection is None:
+        if reading.select == "COUNT":
+            return answer
+        joined = b",".join([stored.json_of(raw) for raw in page.raws])
+        return {"__raw__": b'{"Items":[' + joined + b"]," + orjson.dumps(answer)[1:]}
+    items: list[dict[str, Any]] = [stored.open_(raw) for raw in page.raws]
+    if reading.filter is not None:
+        holds, scope = reading.filter.holds, reading.scope
+        items = [item for item in items if holds(item, scope)]
+    answer["Count"] = len(items)
+    if reading.select != "COUNT":
+        if reading.projection is not None:
+            items = [reading.projection.of(item, reading.scope) for item in items]
+        answer["Items"] = items
+    return answer
+
+
+def _consumed(
+    reading: Reading, table: Table, index: Index | None, page: Page, mode: str
+) -> dict[str, Any]:
+    units = read_units(page.size_bytes, consistent=reading.consistent)
+    if index is None:
+        return consumed(table, mode, units)
+    base = 0.0
+    if page.fetched_bytes:
+        base = read_units(page.fetched_bytes, consistent=reading.consistent)
+    return consumed(table, mode, base, {index.name: units})
