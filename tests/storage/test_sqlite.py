@@ -5,13 +5,14 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from aiosqlite.core import Connection as HopConnection
 from sqlcipher3 import dbapi2
 
-from fogbank.storage.kv import StoreDamaged, StoreFailed, Writer
+from fogbank.storage.kv import Reader, StoreDamaged, StoreFailed, Writer
 from fogbank.storage.sqlcipher import hop
 from fogbank.storage.sqlite import CHECKPOINT_BYTES, SqliteStore
 
@@ -203,3 +204,78 @@ class _Broken:
 
     def execute(self, *args: object) -> None:
         raise dbapi2.OperationalError("disk I/O error")
+
+
+async def test_reads_never_go_back_nor_mix_two_commits(tmp_path: Path) -> None:
+    """Brief reads of hot pairs, of the database, and of threads, while commits go on."""
+    store = await SqliteStore.open(tmp_path / "s.db", KEY)
+    written = 0
+    stop = False
+
+    def put(number: int) -> Callable[[Writer], None]:
+        def work(tx: Writer) -> None:
+            for key in (b"a", b"b"):
+                tx.put(key, b"%d" % number)
+            if number % 50 == 0:
+                tx.delete_range(b"x", b"y")
+
+        return work
+
+    async def write() -> None:
+        nonlocal written
+        while not stop:
+            written += 1
+            await store.write(put(written))
+
+    def read(tx: Reader, miss: bytes) -> int:
+        a = int(tx.get(b"a") or b"0")
+        assert tx.get(b"miss" + miss) is None
+        assert int(tx.get(b"b") or b"0") == a
+        return a
+
+    async def readings(*, brief: bool, misses: bool, count: int) -> None:
+        last = 0
+        for number in range(count):
+            miss = b"%d" % number if misses else b""
+            found = await store.read(lambda tx: read(tx, miss), brief=brief)  # noqa: B023
+            assert found >= max(last, seen[0])
+            last = seen[0] = found
+            await asyncio.sleep(0)
+
+    seen = [0]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        async with asyncio.TaskGroup() as readers:
+            readers.create_task(readings(brief=True, misses=False, count=4000))
+            readers.create_task(readings(brief=True, misses=True, count=1000))
+        assert seen[0] > 0
+        stop = True
+    await store.close()
+
+
+async def test_a_thread_that_has_shown_a_commit_is_not_contradicted(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "s.db", KEY)
+    await store.write(lambda tx: tx.put(b"n", b"0"))
+    for number in range(1, 300):
+        value = b"%d" % number
+        async with asyncio.TaskGroup() as group:
+            group.create_task(store.write(lambda tx: tx.put(b"n", value)))  # noqa: B023
+            for _ in range(3):
+                in_thread = await store.read(lambda tx: int(tx.get(b"n") or b""))
+                here = await store.read(lambda tx: int(tx.get(b"n") or b""), brief=True)
+                assert here >= in_thread
+    await store.close()
+
+
+async def test_a_commit_that_cannot_begin_fails_its_callers_and_no_later_ones(
+    tmp_path: Path,
+) -> None:
+    store = await SqliteStore.open(tmp_path / "s.db", KEY)
+    rows = store._writer._rows
+    rows.cursor, real = _Broken(rows.cursor), rows.cursor
+    with pytest.raises(StoreFailed):
+        await store.write(lambda tx: tx.put(b"a", b""))
+    rows.cursor = real
+    await store.write(lambda tx: tx.put(b"b", b""))
+    assert await store.read(lambda tx: [key for key, _ in tx.range(b"a", b"c")]) == [b"b"]
+    await store.close()
