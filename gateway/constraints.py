@@ -20,6 +20,7 @@ Validator = Callable[[dict[str, Any]], list[str]]
 # A pattern is not tried on longer texts: they fail by their length, and some patterns backtrack.
 PATTERN_TEXT_MAX = 4096
 _MUST = "failed to satisfy constraint: Member must"
+_TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]+")
 
 
 class ValidationError(AwsError):
@@ -41,26 +42,38 @@ class Manners:
     elements_not_null: bool = False
     # Shapes whose values the service judges itself, in its own words.
     own_shapes: frozenset[str] = frozenset()
-    # A check that the service makes before all others.
-    first: Callable[[OperationModel, dict[str, Any]], None] | None = None
+    # What the service looks at before all else; it raises, or adds messages of the common form.
+    first: Callable[[OperationModel], Validator | None] | None = None
     # Patterns that have a sentence of their own instead of the common one.
     pattern_texts: tuple[tuple[str, str], ...] = ()
 
 
-def _table_name(operation: OperationModel, request: dict[str, Any]) -> None:
-    """DynamoDB looks at the table's name before all else, in words of its own."""
+def _table_name(operation: OperationModel) -> Validator | None:
+    """DynamoDB judges the table's name before all else, its length in words of its own."""
     shape = operation.input
     if shape is None or "TableName" not in shape.required:
-        return
-    name = request.get("TableName")
-    if name is None:
-        raise ValidationException(
-            "The parameter 'TableName' is required but was not present in the request"
-        )
-    if not name.startswith("arn:") and not 3 <= len(name) <= 255:
-        raise ValidationException(
-            "TableName must be at least 3 characters long and at most 255 characters long"
-        )
+        return None
+
+    def check(request: dict[str, Any]) -> list[str]:
+        name = request.get("TableName")
+        if name is None:
+            raise ValidationException(
+                "The parameter 'TableName' is required but was not present in the request"
+            )
+        if name.startswith("arn:"):
+            return []
+        if not 3 <= len(name) <= 255:
+            raise ValidationException(
+                "TableName must be at least 3 characters long and at most 255 characters long"
+            )
+        if _TABLE_NAME.fullmatch(name):
+            return []
+        return [
+            f"Value '{name}' at 'tableName' {_MUST} satisfy regular expression pattern: "
+            f"{_TABLE_NAME.pattern}"
+        ]
+
+    return check
 
 
 _IAM_NAMES = (
@@ -84,6 +97,24 @@ MANNERS: dict[str, Manners] = {
 }
 EXEMPT = frozenset({"s3"})
 
+# The order of a value set follows no rule that its answers show, so it is AWS's where a recorded
+# answer has it, else the model's.
+ENUM_ORDERS = (
+    "HTTP MOCK AWS_PROXY HTTP_PROXY AWS",
+    "PRIVATE EDGE REGIONAL",
+    "add remove move test replace copy",
+    "REQUEST_TOO_LARGE RESOURCE_NOT_FOUND AUTHORIZER_CONFIGURATION_ERROR "
+    "MISSING_AUTHENTICATION_TOKEN BAD_REQUEST_BODY INVALID_SIGNATURE INVALID_API_KEY "
+    "BAD_REQUEST_PARAMETERS AUTHORIZER_FAILURE UNAUTHORIZED INTEGRATION_TIMEOUT ACCESS_DENIED "
+    "DEFAULT_4XX DEFAULT_5XX WAF_FILTERED QUOTA_EXCEEDED THROTTLED API_CONFIGURATION_ERROR "
+    "UNSUPPORTED_MEDIA_TYPE INTEGRATION_FAILURE EXPIRED_TOKEN",
+    "LATEST AT_TIMESTAMP TRIM_HORIZON",
+    "RESPONSE_STREAM BUFFERED",
+    "Terminate Allow",
+    "MILLISECOND MICROSECOND",
+)
+_ORDER_OF = {frozenset(each.split()): tuple(each.split()) for each in ENUM_ORDERS}
+
 
 def validator(operation: OperationModel) -> Validator:
     """A function that raises the service's error when a constraint does not hold, else gives []."""
@@ -99,12 +130,10 @@ def _raising(operation: OperationModel) -> Validator:
         return lambda request: []
     manners = MANNERS.get(service, Manners())
     judge = judge_of(operation, manners)
-    first = manners.first
+    first = manners.first(operation) if manners.first else None
 
     def validate(request: dict[str, Any]) -> list[str]:
-        if first is not None:
-            first(operation, request)
-        found = judge(request)
+        found = judge(request) if first is None else first(request) + judge(request)
         if found:
             raise manners.error(summary(found))
         return found
@@ -315,7 +344,7 @@ class _Checks:
         """All constraints of a list's elements, as the text of the list names them."""
         demands = []
         if shape.enum:
-            demands.append(f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
+            demands.append(f"Member must satisfy enum value set: [{_listed(shape.enum)}]")
         if shape.max is not None:
             demands.append(f"Member must have length less than or equal to {shape.max}")
         if shape.min is not None:
@@ -327,11 +356,15 @@ class _Checks:
         return demands
 
 
+def _listed(values: tuple[str, ...]) -> str:
+    return ", ".join(_ORDER_OF.get(frozenset(values), values))
+
+
 def _enum(shape: Shape) -> Check | None:
     if not shape.enum:
         return None
     values = frozenset(shape.enum)
-    listed = ", ".join(shape.enum)
+    listed = _listed(shape.enum)
 
     def check(value: Any, path: str, found: list[str]) -> None:
         if value not in values:

@@ -49,6 +49,15 @@ def refusal(service: str, operation: str, request: dict[str, Any]) -> AwsError:
             "TableName must be at least 3 characters long and at most 255 characters long",
         ),
         (
+            "dynamodb",
+            "GetItem",
+            {"TableName": "abc;"},
+            "ValidationException",
+            "2 validation errors detected: Value 'abc;' at 'tableName' failed to satisfy "
+            "constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; Value "
+            "null at 'key' failed to satisfy constraint: Member must not be null",
+        ),
+        (
             "lambda",
             "CreateAlias",
             {"FunctionName": "f", "Name": "2024", "FunctionVersion": "1"},
@@ -106,7 +115,7 @@ def refusal(service: str, operation: str, request: dict[str, Any]) -> AwsError:
             "ValidationException",
             "1 validation error detected: Value 'HTTPS_PROXY' at 'putIntegrationInput.type' failed "
             "to satisfy constraint: Member must satisfy enum value set: "
-            "[HTTP, AWS, MOCK, HTTP_PROXY, AWS_PROXY]",
+            "[HTTP, MOCK, AWS_PROXY, HTTP_PROXY, AWS]",
         ),
         (
             "apigateway",
