@@ -34,24 +34,24 @@ class LogLines:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._batches: list[Batch] = []
-        self._size_bytes = 0
+        self.size_bytes = 0
         self._writing = asyncio.Lock()
         self._some = asyncio.Event()
         self.dropped = 0
 
     def append(self, batch: Batch) -> None:
         self._batches.append(batch)
-        self._size_bytes += batch.size_bytes()
-        while self._size_bytes > BUFFER_MAX_BYTES and len(self._batches) > 1:
+        self.size_bytes += batch.size_bytes()
+        while self.size_bytes > BUFFER_MAX_BYTES and len(self._batches) > 1:
             oldest = self._batches.pop(0)
-            self._size_bytes -= oldest.size_bytes()
+            self.size_bytes -= oldest.size_bytes()
             self.dropped += len(oldest.lines)
         self._some.set()
 
     @property
     def crowded(self) -> bool:
         """Whether a producer that can wait should `flush` before it goes on."""
-        return self._size_bytes > CROWDED_BYTES
+        return self.size_bytes > CROWDED_BYTES
 
     async def flush(self) -> None:
         """Everything appended so far is in the store when this returns."""
@@ -59,13 +59,13 @@ class LogLines:
             if not self._batches:
                 return
             batches, self._batches = self._batches, []
-            size_bytes, self._size_bytes = self._size_bytes, 0
+            size_bytes, self.size_bytes = self.size_bytes, 0
             self._some.clear()
             try:
                 await self._hand_over(batches)
             except BaseException:
                 self._batches[:0] = batches
-                self._size_bytes += size_bytes
+                self.size_bytes += size_bytes
                 raise
 
     async def run(self) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import time
+from dataclasses import replace
 
 from fogbank.functions.ports import FunctionThrottled, Invocation, Outcome
 from fogbank.services.context import Context, Input, Output
@@ -17,6 +18,7 @@ from fogbank.services.lambda_.names import LATEST, Target, parse
 from fogbank.services.lambda_.payloads import check, client_context
 from fogbank.services.lambda_.service import service
 from fogbank.services.log_lines import lines_of
+from fogbank.storage.blobs import BlobMissing
 from fogbank.storage.kv import Writer
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -85,17 +87,24 @@ async def run(
     context: str | None = None,
     request_id: str | None = None,
 ) -> Outcome:
-    """The outcome of one run of the function, which is a span of its own; raises
-    FunctionThrottled."""
+    """The outcome of one run of the function, which is a span; raises FunctionThrottled."""
+    request_id = request_id or ctx.request_id
+    invocation = Invocation(request_id, payload or b"{}", target.qualified_arn, "", context)
+    try:
+        return await _run(ctx, function, invocation)
+    except BlobMissing:
+        # The code was replaced after the record was read and before its package was.
+        return await _run(ctx, await ready(ctx, target), invocation)
+
+
+async def _run(ctx: Context, function: Compiled, invocation: Invocation) -> Outcome:
     traces = ctx.stack.traces
     span = traces.child(ctx.span)
-    request_id = request_id or ctx.request_id
     started, start_ms = time.perf_counter(), ctx.clock.now_ms()
     version = function.version
     try:
         outcome = await ctx.stack.functions.invoke(
-            version,
-            Invocation(request_id, payload or b"{}", target.qualified_arn, span.header(), context),
+            version, replace(invocation, trace_header=span.header())
         )
     except FunctionThrottled:
         traces.record(span, version.name, "invoke", start_ms, 0, "Throttled", None)
@@ -107,7 +116,7 @@ async def run(
         start_ms,
         (time.perf_counter() - started) * 1000,
         outcome.error or "ok",
-        _detail(request_id, version.memory_mb, outcome),
+        _detail(invocation.request_id, version.memory_mb, outcome),
     )
     lines = lines_of(ctx.stack)
     if lines.crowded:

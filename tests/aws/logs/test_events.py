@@ -69,12 +69,12 @@ def test_at_the_end_the_forward_token_stays_the_same(logs: Any, now_ms: int) -> 
 
 
 def test_a_strange_token_is_refused(logs: Any) -> None:
-    for call in (
-        lambda: logs.get_log_events(logGroupName="g", logStreamName="s", nextToken="what"),
-        lambda: logs.filter_log_events(logGroupName="g", nextToken="what"),
+    for operation, names in (
+        ("get_log_events", {"logGroupName": "g", "logStreamName": "s"}),
+        ("filter_log_events", {"logGroupName": "g"}),
     ):
         with pytest.raises(ClientError) as caught:
-            call()
+            getattr(logs, operation)(**names, nextToken="what")
         assert caught.value.response["Error"] == {
             "Code": "InvalidParameterException",
             "Message": "The specified nextToken is invalid.",
