@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -249,4 +250,8 @@ def _wire_default(value: Any) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    return orjson.dumps(value, default=_wire_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    try:
+        return orjson.dumps(value, default=_wire_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    except TypeError:
+        # A lone surrogate, as a function's output may hold one: orjson refuses what JSON can say.
+        return json.dumps(value, default=_wire_default, separators=(",", ":")).encode("ascii")

@@ -96,6 +96,13 @@ def test_a_finished_body_is_sent_as_it_is() -> None:
     assert (b"content-type", b"application/x-amz-json-1.0") in response.headers
 
 
+def test_a_lone_surrogate_is_escaped() -> None:
+    output = {"logGroups": [{"logGroupName": "a\ud800"}]}
+    operation = models.load("logs").operations["DescribeLogGroups"]
+    body = aws_json.serialize(operation, output, "request-1").body
+    assert body == b'{"logGroups":[{"logGroupName":"a\\ud800"}]}'
+
+
 def test_null_is_absence_and_unknown_members_are_ignored() -> None:
     payload = b'{"FunctionName":"f","Description":null,"Nonsense":1,"Code":{"ZipFile":"YQ=="}}'
     found = rest_json.parse(
