@@ -1,4 +1,7 @@
-"""REST APIs."""
+"""REST APIs.
+
+`minimumCompressionSize` is kept and answered; responses are not compressed yet.
+"""
 
 from typing import Any
 

@@ -173,6 +173,7 @@ async def _invoke(
     except TimeoutError:
         raise Refused(INTEGRATION_TIMEOUT) from None
     except AwsError as error:
+        # Also where Lambda throttles: AWS does not hand its 429 on to the client.
         raise Refused(CONFIGURATION_ERROR, f"{error.code}: {error.message}") from None
     if answer.get("FunctionError"):
         raise Refused(INTEGRATION_FAILURE, "the function failed")
@@ -265,7 +266,8 @@ def _forwarded(exchange: _Exchange) -> Lists:
     before = sent.get("x-forwarded-for")
     headers["X-Amzn-Trace-Id"] = [f"Root={exchange.ctx.span.trace_id}"]
     headers["X-Forwarded-For"] = [f"{before}, {request.source_ip}" if before else request.source_ip]
-    headers["X-Forwarded-Port"] = [request.host.rpartition(":")[2] if ":" in request.host else "80"]
+    port = request.host.rpartition(":")[2]
+    headers["X-Forwarded-Port"] = [port if port.isdigit() else "80"]
     headers["X-Forwarded-Proto"] = ["http"]
     return headers
 

@@ -49,7 +49,6 @@ REQUEST_TOO_LARGE = GatewayResponse(
     "HTTP content length exceeded 10485760 bytes.",
     "RequestTooLargeException",
 )
-THROTTLED = GatewayResponse("THROTTLED", 429, "Too Many Requests", "TooManyRequestsException")
 CONFIGURATION_ERROR = GatewayResponse(
     "API_CONFIGURATION_ERROR", 500, "Internal server error", _INTERNAL
 )

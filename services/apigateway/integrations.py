@@ -39,6 +39,7 @@ _COPIED = (
     "requestTemplates",
     "contentHandling",
     "connectionType",
+    "responseTransferMode",
 )
 
 
