@@ -129,7 +129,9 @@ def parse(operation: OperationModel, request: HttpRequest, payload: Any) -> dict
     result: dict[str, Any] = {}
     s3_departures.take_bucket_and_key(request, result)
     if request.query:
-        bindings.take_query(_pairs(request), result)
+        pairs = _pairs(request)
+        bindings.take_query(pairs, result)
+        s3_departures.take_hoisted_headers(bindings, pairs, result)
     bindings.take_headers(request, result)
     if shape.payload is not None:
         _take_payload(operation, shape, request, payload, result)

@@ -134,6 +134,31 @@ def ignore_bad_dates(bindings: Bindings) -> None:
     ]
 
 
+def take_hoisted_headers(
+    bindings: Bindings, pairs: list[tuple[str, str]], into: dict[str, Any]
+) -> None:
+    """Presigned URLs carry `x-amz-` headers as query parameters; JavaScript's SDK moves them all.
+
+    A header of the request itself is read afterwards and wins.
+    """
+    hoisted = {
+        name.lower().encode("utf-8"): text for name, text in pairs if name[:6].lower() == "x-amz-"
+    }
+    if not hoisted:
+        return
+    for wire, member, convert in bindings.headers:
+        if wire in hoisted:
+            into[member] = convert(hoisted[wire])
+    for prefix, member in bindings.prefixes:
+        found = {
+            name[len(prefix) :].decode("utf-8"): text
+            for name, text in hoisted.items()
+            if name.startswith(prefix)
+        }
+        if found:
+            into[member] = found
+
+
 def malformed(root: str) -> AwsError:
     """Access control lists have an error code of their own for the same text."""
     return MalformedACLError() if root == "AccessControlPolicy" else MalformedXML()

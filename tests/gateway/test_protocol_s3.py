@@ -108,6 +108,20 @@ def test_an_empty_document_that_is_required_is_missing() -> None:
     assert caught.value.code == "MissingRequestBodyError"
 
 
+def test_headers_may_come_in_the_query_of_a_presigned_url() -> None:
+    query = "X-Amz-Signature=s&x-amz-meta-Colour=red&x-amz-acl=private&x-amz-tagging=a%3Db"
+    request = request_of("PUT", "/b/k", query, headers={"x-amz-acl": "public-read"})
+    found = rest_xml.parse(S3.operations["PutObject"], request, b"")
+    found.pop("Body")
+    assert found == {
+        "Bucket": "b",
+        "Key": "k",
+        "ACL": "public-read",
+        "Tagging": "a=b",
+        "Metadata": {"colour": "red"},
+    }
+
+
 def test_metadata_names_are_lower_case_and_repeated_ones_joined() -> None:
     request = request_of("PUT", "/b/k", headers={"x-amz-meta-Colour": "red"})
     request.headers.append((b"X-Amz-Meta-colour", b"blue"))
