@@ -202,7 +202,7 @@ def _safe_parts(name: str) -> tuple[str, ...]:
 
 
 def _check_link(path: Path, text: str, target: Path) -> None:
-    if os.path.isabs(text):
+    if PurePosixPath(text).is_absolute():
         return  # it is resolved inside the environment only
     landing = os.path.normpath(path.parent / text)
     if not landing.startswith(f"{target}{os.sep}"):

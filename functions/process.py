@@ -136,7 +136,7 @@ class ProcessDriver:
                 os.killpg(env.pid, number)
 
     def usage(self, env: Any) -> Usage:
-        peak = env.peak_bytes
+        peak = max(env.peak_bytes, env.blank.peak_bytes)
         if not env.blank.ended:
             peak = max(peak, env.blank.processes[-1].memory_peak_bytes())
         env.peak_bytes = peak

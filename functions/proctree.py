@@ -70,7 +70,7 @@ def descendants(pid: int) -> list[int]:
     while todo:
         parent = todo.pop()
         try:
-            threads = os.listdir(f"/proc/{parent}/task")
+            threads = [each.name for each in os.scandir(f"/proc/{parent}/task")]
         except OSError:
             continue
         for thread in threads:
@@ -92,8 +92,7 @@ def resident_bytes(pid: int) -> int:
 
 def _status_bytes(pid: int, name: bytes) -> int:
     try:
-        with open(f"/proc/{pid}/status", "rb") as file:
-            text = file.read()
+        text = Path(f"/proc/{pid}/status").read_bytes()
     except OSError:
         return 0
     start = text.find(name)

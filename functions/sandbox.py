@@ -1,4 +1,4 @@
-"""Driver `sandbox`: an environment is a container made by hand, without a daemon and without images.
+"""Driver `sandbox`: an environment is a container, made without a daemon and without images.
 
 Namespaces for users, mounts, processes, network, IPC and host name; a root directory of its own
 with the code read-only; cgroups where the machine lets us; seccomp; no capability. A listener made
@@ -221,7 +221,7 @@ class SandboxDriver:
             env.blank.processes[-1].signal(number)
 
     def usage(self, env: Any) -> Usage:
-        peak = env.peak_bytes
+        peak = max(env.peak_bytes, env.blank.peak_bytes)
         if not env.blank.ended:
             peak = max(peak, env.blank.processes[-1].memory_peak_bytes())
         out_of_memory = env.over_limit

@@ -34,6 +34,7 @@ class Blank:
         self.processes: list[Process] = []  # those that said something, the oldest first
         self.ended = False
         self.wait_status: int | None = None
+        self.peak_bytes = 0
         self._end = end
         self._buffer = b""
         self._descriptors: list[int] = []
@@ -95,6 +96,7 @@ class Blank:
                 self.ready.set_result(None)
         elif "exited" in message:
             self.wait_status = message["exited"]
+            self.peak_bytes = message["peak_bytes"]
         elif "failed" in message:
             self._fail(message["failed"])
 
@@ -156,7 +158,8 @@ class Spawner:
             await self._end()
             ours, theirs = socket.socketpair()
             with theirs:
-                self._process = subprocess.Popen(
+                # Not asyncio's: its end is awaited by nobody, and it must outlive no loop.
+                self._process = subprocess.Popen(  # noqa: ASYNC220 - a few milliseconds
                     [
                         *(self.interpreter.path, "-s", "-S", "-E"),
                         *(str(RUNTIME_DIRECTORY / "spawner.py"), str(theirs.fileno())),

@@ -376,7 +376,7 @@ def open_streams() -> None:
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         raw = io.FileIO(descriptor, "w", closefd=False)
         stream = io.TextIOWrapper(
-            raw,  # type: ignore[type-var]  # `python -u` builds it in the same way
+            raw,
             encoding="utf-8",
             errors="backslashreplace",
             write_through=True,

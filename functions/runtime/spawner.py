@@ -14,6 +14,7 @@ import gc
 import json
 import os
 import random
+import resource
 import select
 import shutil
 import signal
@@ -45,6 +46,7 @@ WARM = (
 
 FDS_MAX = 16
 TELEMETRY = 3
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Channel:
@@ -106,7 +108,8 @@ class Spawner:
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         self._control.send({"serving": True, "pid": os.getpid()})
         while True:
-            ready, _, _ = select.select([self._control.socket, read], [], [])
+            waited: list[Any] = [self._control.socket, read]
+            ready, _, _ = select.select(waited, [], [])
             if read in ready:
                 os.read(read, 4096)
                 self._reap()
@@ -183,25 +186,22 @@ class Spawner:
         syscalls.drop_capabilities()
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
         while True:
-            pid, status = os.waitpid(-1, 0)
+            pid, status, used = os.wait4(-1, 0)
             if pid == child:
-                environment.send({"exited": status})
+                _say_exit(environment, status, used)
                 os._exit(0)
 
     def _reap(self) -> None:
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
             environment = self._watched.pop(pid, None)
             if environment is not None:
-                try:
-                    environment.send({"exited": status})
-                except OSError:
-                    pass  # the server no longer waits for this one
+                _say_exit(environment, status, used)
                 environment.socket.close()
 
     def _end_all(self) -> None:
@@ -210,6 +210,13 @@ class Spawner:
                 os.killpg(pid, signal.SIGKILL)
             except OSError:
                 pass  # it ended on its own
+
+
+def _say_exit(environment: Channel, status: int, used: resource.struct_rusage) -> None:
+    try:
+        environment.send({"exited": status, "peak_bytes": used.ru_maxrss * MAXRSS_UNIT})
+    except OSError:
+        pass  # the server no longer waits for this one
 
 
 def syscalls_available() -> bool:
