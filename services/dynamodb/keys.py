@@ -49,12 +49,16 @@ def item_key(table: Table, item: Item) -> bytes:
 
 
 def index_key(table: Table, index: Index, item: Item) -> bytes | None:
-    """The store's key of the entry of `item` in `index`; None when it has none (sparse)."""
-    try:
-        hashes = pack(*[part(item[name]) for name in index.hash_names])
-        ranges = [part(item[name]) for name in index.range_names]
-    except KeyError:
-        return None
+    """The store's key of the entry of `item` in `index`; None when it has none (sparse).
+
+    An item of before the index may hold a value there that no key can have: it has no entry.
+    """
+    for name in index.key_names:
+        value = item.get(name)
+        if value is None or value.get(table.types[name], "") == "":
+            return None
+    hashes = pack(*[part(item[name]) for name in index.hash_names])
+    ranges = [part(item[name]) for name in index.range_names]
     base = [part(item[name]) for name in table.key_names]
     return index.prefix + pack(hash8(hashes)) + hashes + pack(*ranges, *base)
 

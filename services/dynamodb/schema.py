@@ -79,6 +79,11 @@ def indexes_span(world: World, table_id: str, *index: str) -> tuple[bytes, bytes
     return span("dynamodb", world.account, world.region, "index", table_id, *index)
 
 
+def index_id(index: dict[str, Any]) -> str:
+    """What its entries lie under: an index made online differs from an older one of its name."""
+    return str(index.get("Id") or index["IndexName"])
+
+
 def hash8(packed: bytes) -> bytes:
     """Where in hash order a partition lies. Scans follow it and parallel scans divide it."""
     return blake2b(packed, digest_size=8).digest()
@@ -154,7 +159,7 @@ def _indexes(world: World, record: Record, keys: dict[str, str]) -> list[Index]:
                     range_names=ranges,
                     projection=projection["ProjectionType"],
                     projected=frozenset(projected),
-                    prefix=indexes_span(world, record["TableId"], given["IndexName"])[0],
+                    prefix=indexes_span(world, record["TableId"], index_id(given))[0],
                     ready=not given.get("backfilling", False),
                 )
             )

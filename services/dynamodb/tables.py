@@ -185,7 +185,7 @@ def _count(ctx: Context, tx: Reader, record: Record, now_ms: int) -> None:
     places = [(record, schema.items_span(ctx.world, record["TableId"]))]
     for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
         for index in record.get(member) or ():
-            start, stop = schema.indexes_span(ctx.world, record["TableId"], index["IndexName"])
+            start, stop = schema.indexes_span(ctx.world, record["TableId"], schema.index_id(index))
             places.append((index, (start, stop)))
     for holder, (start, stop) in places:
         items = size_bytes = 0
@@ -283,8 +283,14 @@ async def delete_table(ctx: Context, request: Input) -> Output:
 
 @service.consumer("dynamodb.sweep")
 async def sweep(ctx: Context, event: Event) -> None:
-    """Nothing is left of a deleted table, whose data nobody reaches any more."""
-    table_id = event.body["body"]["TableId"]
+    """Nothing is left of a deleted table or index, whose data nobody reaches any more."""
+    body = event.body["body"]
+    table_id = body["TableId"]
+    if "IndexId" in body:
+        start, stop = schema.indexes_span(ctx.world, table_id, body["IndexId"])
+        while await ctx.store.write(partial(clear, start=start, stop=stop)):
+            continue
+        return
     for start, stop in (
         schema.items_span(ctx.world, table_id),
         schema.indexes_span(ctx.world, table_id),
@@ -293,7 +299,7 @@ async def sweep(ctx: Context, event: Event) -> None:
             continue
 
     def forget(tx: Writer) -> None:
-        key = schema.table_key(ctx.world, event.body["body"]["TableName"])
+        key = schema.table_key(ctx.world, body["TableName"])
         raw = tx.get(key)
         if raw is not None and schema.compiled(raw).id == table_id:
             tx.delete(key)
