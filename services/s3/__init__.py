@@ -4,6 +4,7 @@ from fogbank.services.s3 import (
     buckets,
     copies,
     deletions,
+    details,
     listings,
     notifications,
     objects,
@@ -11,6 +12,7 @@ from fogbank.services.s3 import (
     settings,
     tagging,
     uploads,
+    versions,
 )
 from fogbank.services.s3.service import service
 
@@ -18,6 +20,7 @@ __all__ = [
     "buckets",
     "copies",
     "deletions",
+    "details",
     "listings",
     "notifications",
     "objects",
@@ -26,4 +29,5 @@ __all__ = [
     "settings",
     "tagging",
     "uploads",
+    "versions",
 ]

@@ -40,7 +40,7 @@ HEADERS = (
 ENCRYPTED: Output = {"ServerSideEncryption": "AES256"}
 _LOCK_MEMBERS = ("ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus")
 _ACL_GRANTS = ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWriteACP")
-_CUSTOMER_KEY = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
+CUSTOMER_KEY = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
 
 
 class Attributes(NamedTuple):
@@ -100,7 +100,7 @@ def metadata_of(request: Mapping[str, Any]) -> dict[str, str]:
 
 def refuse_unbuilt(request: Mapping[str, Any], bucket: Bucket) -> None:
     """Raise for what a bucket does not allow, and for what is not built: by name, never ignored."""
-    if any(request.get(name) for name in _CUSTOMER_KEY):
+    if any(request.get(name) for name in CUSTOMER_KEY):
         raise NotImplementedYet("s3", "server-side encryption with customer keys")
     encryption = request.get("ServerSideEncryption")
     if encryption in ("aws:kms", "aws:kms:dsse"):

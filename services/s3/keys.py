@@ -17,9 +17,17 @@ and newest first, when versioning is built.
 
 from fogbank.storage.keys import pack, span, unpack
 
+# A fixed beginning is packed once: pack(a, b) == pack(a) + pack(b).
+_BUCKET = pack("s3", "bucket")
+_NOTIFICATION = pack("s3", "notification")
+_OBJECT = pack("s3", "object")
+_UPLOAD = pack("s3", "upload")
+_PART = pack("s3", "part")
+_MANIFEST = pack("s3", "manifest")
+
 
 def bucket(name: str) -> bytes:
-    return pack("s3", "bucket", name)
+    return _BUCKET + pack(name)
 
 
 def owned(account: str, name: str) -> bytes:
@@ -27,11 +35,11 @@ def owned(account: str, name: str) -> bytes:
 
 
 def notification(bucket_id: str) -> bytes:
-    return pack("s3", "notification", bucket_id)
+    return _NOTIFICATION + pack(bucket_id)
 
 
 def object_(bucket_id: str, key: str) -> bytes:
-    return pack("s3", "object", bucket_id, key)
+    return _OBJECT + pack(bucket_id, key)
 
 
 def objects(bucket_id: str) -> tuple[bytes, bytes]:
@@ -39,7 +47,7 @@ def objects(bucket_id: str) -> tuple[bytes, bytes]:
 
 
 def upload(bucket_id: str, key: str, upload_id: str) -> bytes:
-    return pack("s3", "upload", bucket_id, key, upload_id)
+    return _UPLOAD + pack(bucket_id, key, upload_id)
 
 
 def uploads(bucket_id: str) -> tuple[bytes, bytes]:
@@ -47,7 +55,7 @@ def uploads(bucket_id: str) -> tuple[bytes, bytes]:
 
 
 def part(upload_id: str, number: int) -> bytes:
-    return pack("s3", "part", upload_id, number)
+    return _PART + pack(upload_id, number)
 
 
 def parts(upload_id: str) -> tuple[bytes, bytes]:
@@ -55,7 +63,7 @@ def parts(upload_id: str) -> tuple[bytes, bytes]:
 
 
 def manifest(upload_id: str) -> bytes:
-    return pack("s3", "manifest", upload_id)
+    return _MANIFEST + pack(upload_id)
 
 
 def number_of(part_key: bytes) -> int:

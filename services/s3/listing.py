@@ -46,11 +46,12 @@ def scan(
     start, stop = text_span(*space, begins=query.prefix)
     if query.after:
         start = max(start, _behind(space, query))
-    depth = len(space)
+    # Only what follows the space is unpacked: it is the same for every key.
+    skip = len(pack(*space))
     while query.most:
         skip_to: bytes | None = None
         for raw_key, raw in tx.range(start, stop):
-            key = str(unpack(raw_key)[depth])
+            key = str(unpack(raw_key[skip:])[0])
             folder = folder_of(key, query)
             if len(page) == query.most:
                 page.truncated = True

@@ -43,7 +43,7 @@ async def list_objects(ctx: Context, request: Input) -> Output:
     spell = Spelling(request)
     most = page_size(request, "MaxKeys", "max-keys", KEYS_MAX)
     marker = str(request.get("Marker") or "")
-    query = Query(_text(request, "Prefix"), _text(request, "Delimiter"), marker, most)
+    query = Query(text_of(request, "Prefix"), text_of(request, "Delimiter"), marker, most)
     page = await _page(ctx, request, query, spell, with_owner=True)
     answer = _answer(request, page, query, spell) | {"Marker": spell(marker)}
     # Without a delimiter the client goes on from the last key, which it knows.
@@ -58,9 +58,9 @@ async def list_objects_v2(ctx: Context, request: Input) -> Output:
     spell = Spelling(request)
     most = page_size(request, "MaxKeys", "max-keys", KEYS_MAX)
     token = request.get("ContinuationToken")
-    start_after = _text(request, "StartAfter")
+    start_after = text_of(request, "StartAfter")
     behind = start_after if token is None else _place(str(token))
-    query = Query(_text(request, "Prefix"), _text(request, "Delimiter"), behind, most)
+    query = Query(text_of(request, "Prefix"), text_of(request, "Delimiter"), behind, most)
     with_owner = request.get("FetchOwner") in (True, "true")
     page = await _page(ctx, request, query, spell, with_owner=with_owner)
     answer = _answer(request, page, query, spell) | {"KeyCount": len(page)}
@@ -76,26 +76,33 @@ async def list_objects_v2(ctx: Context, request: Input) -> Output:
 async def _page(
     ctx: Context, request: Input, query: Query, spell: Spelling, *, with_owner: bool
 ) -> Page[dict[str, Any]]:
-    shown_owner = {"Owner": owner(ctx.world.account)} if with_owner else {}
-
     def item(key: str, raw: bytes) -> dict[str, Any]:
-        found = from_bytes(StoredObject, raw)
-        return {
-            "Key": spell(key),
-            "LastModified": found.modified_ms / 1000,
-            "ETag": f'"{found.etag}"',
-            "ChecksumAlgorithm": list(found.checksums),
-            "ChecksumType": found.checksum_type,
-            "Size": found.size,
-            "StorageClass": found.storage_class,
-            **shown_owner,
-        }
+        return entry(ctx, key, raw, spell, with_owner=with_owner)
 
     def work(tx: Reader) -> Page[dict[str, Any]]:
         bucket = buckets.require(tx, ctx, request)
         return scan(tx, ("s3", "object", bucket.id), query, item)
 
     return await ctx.store.read(work)
+
+
+def entry(
+    ctx: Context, key: str, raw: bytes, spell: Spelling, *, with_owner: bool
+) -> dict[str, Any]:
+    """What a listing says of an object."""
+    found = from_bytes(StoredObject, raw)
+    shown = {
+        "Key": spell(key),
+        "LastModified": found.modified_ms / 1000,
+        "ETag": f'"{found.etag}"',
+        "ChecksumAlgorithm": list(found.checksums),
+        "ChecksumType": found.checksum_type,
+        "Size": found.size,
+        "StorageClass": found.storage_class,
+    }
+    if with_owner:
+        shown["Owner"] = owner(ctx.world.account)
+    return shown
 
 
 def _answer(request: Input, page: Page[dict[str, Any]], query: Query, spell: Spelling) -> Output:
@@ -115,7 +122,7 @@ def _answer(request: Input, page: Page[dict[str, Any]], query: Query, spell: Spe
     return answer
 
 
-def _text(request: Mapping[str, Any], member: str) -> str:
+def text_of(request: Mapping[str, Any], member: str) -> str:
     return str(request.get(member) or "")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
@@ -237,7 +237,7 @@ def described(request: Mapping[str, Any], seen: View) -> Output:
     for member, name in _OVERRIDES.items():
         value = request.get(member)
         if isinstance(value, datetime):
-            value = format_datetime(value, usegmt=True)
+            value = format_datetime(value.astimezone(UTC), usegmt=True)
         if value is not None:
             answer[name] = value
     if seen.partial and found.size:

@@ -144,3 +144,21 @@ async def test_a_folder_costs_one_seek(s3: S3World, monkeypatch: pytest.MonkeyPa
     answer = await s3("ListObjectsV2", Bucket="photos", Delimiter="/")
     assert (folders(answer), keys(answer)) == (["many/"], ["z"])
     assert len(read) == 2
+
+
+async def test_objects_are_listed_as_null_versions(filled: S3World) -> None:
+    answer = await filled("ListObjectVersions", Bucket="photos", Delimiter="/", MaxKeys=2)
+    assert folders(answer) == ["a/"]
+    [version] = answer["Versions"]
+    assert (version["Key"], version["VersionId"], version["IsLatest"]) == ("b", "null", True)
+    assert (answer["NextKeyMarker"], answer["NextVersionIdMarker"]) == ("b", "null")
+    rest = await filled(
+        "ListObjectVersions", Bucket="photos", KeyMarker="b", VersionIdMarker="null"
+    )
+    assert [one["Key"] for one in rest["Versions"]] == ["c d/ü", "e=1"]
+
+
+async def test_a_version_marker_needs_a_key_marker(s3: S3World) -> None:
+    with pytest.raises(AwsError) as caught:
+        await s3("ListObjectVersions", Bucket="photos", VersionIdMarker="null")
+    assert caught.value.message == "A version-id marker cannot be specified without a key marker."
