@@ -32,7 +32,7 @@ async def create_function(ctx: Context, request: Input) -> Output:
     config.update(packages.members(package))
     record: records.Record = {
         "config": config,
-        "tags": request.get("Tags") or {},
+        "tags": {key: value or "" for key, value in (request.get("Tags") or {}).items()},
         "reserved": None,
     }
     records.begin(record, "create", ctx)

@@ -62,7 +62,8 @@ def created(world: World, name: str, request: Input) -> dict[str, Any]:
         "MemorySize": 128,
         "PackageType": "Zip",
         "Version": "$LATEST",
-        "Architectures": list(request.get("Architectures") or ["x86_64"]),
+        "Architectures": [name for name in request.get("Architectures") or () if name]
+        or ["x86_64"],
         "EphemeralStorage": {"Size": 512},
         "LoggingConfig": _logging(name, {}),
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
@@ -88,7 +89,8 @@ def change(config: dict[str, Any], world: World, request: Input) -> None:
             "RuntimeVersionArn": f"arn:aws:lambda:{world.region}::runtime:{arn}"
         }
     if request.get("Environment") is not None:
-        variables = request["Environment"].get("Variables") or {}
+        given = request["Environment"].get("Variables") or {}
+        variables = {name: value for name, value in given.items() if value is not None}
         check_variables(variables)
         config["Environment"] = {"Variables": variables}
     if request.get("EphemeralStorage"):

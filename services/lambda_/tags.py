@@ -34,7 +34,7 @@ async def tag_resource(ctx: Context, request: Input) -> Output:
 
     def work(tx: Writer) -> None:
         record = records.require(tx, target)
-        record["tags"].update(added)
+        record["tags"].update((key, value or "") for key, value in added.items())
         if len(record["tags"]) > TAGS_MAX:
             raise InvalidParameterValueException(
                 f"Number of tags exceeds resource tag limit of {TAGS_MAX}."

@@ -20,7 +20,8 @@ async def update_function_code(ctx: Context, request: Input) -> Output:
         record = _changeable(tx, ctx, target, request)
         record["config"].update(packages.members(package))
         if request.get("Architectures"):
-            record["config"]["Architectures"] = list(request["Architectures"])
+            chosen = [name for name in request["Architectures"] if name]
+            record["config"]["Architectures"] = chosen or record["config"]["Architectures"]
         if dry_run:
             return record
         ctx.blobs.release(tx, record["code"])

@@ -1,5 +1,7 @@
 """CloudWatch Logs' errors, each with its exact text in one place."""
 
+from typing import Any
+
 from fogbank.services.errors import AwsError
 
 
@@ -42,6 +44,15 @@ class InvalidParameterException(AwsError):
         return cls(
             f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
             f"constraint: {rule}"
+        )
+
+
+def refuse_null_elements(elements: list[Any], member: str) -> None:
+    """Raises for a list that holds null, which the models forbid and JSON permits."""
+    if None in elements:
+        raise InvalidParameterException(
+            f"1 validation error detected: Value null at '{member}.{elements.index(None) + 1}"
+            ".member' failed to satisfy constraint: Member must not be null"
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from fogbank.services.context import Context, Input, Output, World
 from fogbank.services.log_lines import Batch, lines_of
 from fogbank.services.logs import groups, keys, patterns, streams
-from fogbank.services.logs.errors import InvalidParameterException
+from fogbank.services.logs.errors import InvalidParameterException, refuse_null_elements
 from fogbank.services.logs.service import service
 from fogbank.storage.keys import pack
 from fogbank.storage.kv import Reader, Writer
@@ -45,6 +45,7 @@ async def put_log_events(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html"""
     group, name = request["logGroupName"], request["logStreamName"]
     events: list[Any] = request.get("logEvents") or []
+    refuse_null_elements(events, "logEvents")
     now_ms = ctx.clock.now_ms()
     _check(events)
     first, last, rejected = _accepted(events, now_ms)
@@ -235,6 +236,7 @@ async def filter_log_events(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html"""
     group, limit = groups.asked_name(ctx.world, request), _limit(request)
     names, prefix = request.get("logStreamNames"), request.get("logStreamNamePrefix")
+    refuse_null_elements(names or [], "logStreamNames")
     if names and prefix:
         raise InvalidParameterException(
             "LogStreamNamePrefix and LogStreamNames are mutually exclusive parameters."

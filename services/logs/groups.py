@@ -12,6 +12,7 @@ from fogbank.services.logs.errors import (
     InvalidParameterException,
     ResourceAlreadyExistsException,
     ResourceNotFoundException,
+    refuse_null_elements,
 )
 from fogbank.services.logs.service import service
 from fogbank.storage.keys import span, text_span, unpack
@@ -38,7 +39,7 @@ async def create_log_group(ctx: Context, request: Input) -> Output:
     name = request["logGroupName"]
     check_name(name)
     group = new_group(ctx.clock.now_ms())
-    group["tags"] = request.get("tags") or {}
+    group["tags"] = {key: value or "" for key, value in (request.get("tags") or {}).items()}
     group["class"] = request.get("logGroupClass") or "STANDARD"
     if request.get("kmsKeyId"):
         group["kmsKeyId"] = request["kmsKeyId"]
@@ -96,7 +97,9 @@ async def describe_log_groups(ctx: Context, request: Input) -> Output:
         )
     limit = int(request.get("limit") or PAGE_DEFAULT)
     token = request.get("nextToken")
-    wanted = {own_name(ctx.world, name) for name in request.get("logGroupIdentifiers") or ()}
+    identifiers = request.get("logGroupIdentifiers") or []
+    refuse_null_elements(identifiers, "logGroupIdentifiers")
+    wanted = {own_name(ctx.world, name) for name in identifiers}
     await lines_of(ctx.stack).flush()
 
     def work(tx: Reader) -> Output:

@@ -48,7 +48,7 @@ async def list_tags_log_group(ctx: Context, request: Input) -> Output:
 async def _tag(ctx: Context, name: str, added: dict[str, str]) -> Output:
     def work(tx: Writer) -> None:
         group = groups.require(tx, ctx.world, name)
-        group["tags"].update(added)
+        group["tags"].update((key, value or "") for key, value in added.items())
         if len(group["tags"]) > TAGS_MAX:
             raise TooManyTagsException
         groups.save(tx, ctx.world, name, group)
