@@ -1,7 +1,4 @@
-"""REST APIs.
-
-`minimumCompressionSize` is kept and answered; responses are not compressed yet.
-"""
+"""REST APIs."""
 
 from typing import Any
 

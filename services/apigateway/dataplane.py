@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fogbank.services.apigateway import proxy_event, proxy_response
+from fogbank.services.apigateway.compression import compressed
 from fogbank.services.apigateway.gateway_responses import (
     CONFIGURATION_ERROR,
     FORBIDDEN,
@@ -59,14 +60,11 @@ class ApiRequest:
 
 @dataclass(slots=True)
 class ApiResponse:
-    """`route` says for logs what answered: the method and the resource's path."""
+    """What goes back to the client; header names keep their case."""
 
     status: int
     headers: Headers
     body: bytes
-    route: str = ""
-    account: str = ""
-    error: str = ""
 
 
 @dataclass(slots=True)
@@ -101,7 +99,6 @@ async def serve(stack: Stack, context_of: ContextOf, request: ApiRequest) -> Api
     except Refused as refused:
         response = _refusal(exchange, refused.response)
         status, error = response.status, f"{refused.response.kind}: {refused}"[:300]
-        response.error = refused.response.kind
         return response
     except BaseException as failure:
         error = type(failure).__name__
@@ -148,14 +145,19 @@ async def _answer(exchange: _Exchange, stage: Stage | None) -> ApiResponse:
             exchange.headers.last.get("content-type"),
             exchange.headers.last.get("accept"),
         )
-        return _response(exchange, status, headers, body)
-    return await _invoke(exchange, stage, plan, path_parameters)
+    else:
+        status, headers, body = await _invoke(exchange, stage, plan, path_parameters)
+    size_min = stage.snapshot.compressed_from_bytes
+    if size_min is not None:
+        accepted = exchange.headers.last.get("accept-encoding")
+        headers, body = await compressed(headers, body, accepted, size_min)
+    return _response(exchange, status, headers, body)
 
 
 async def _invoke(
     exchange: _Exchange, stage: Stage, plan: Plan, path_parameters: dict[str, str] | None
-) -> ApiResponse:
-    """The answer of the function behind a proxy integration."""
+) -> tuple[int, Headers, bytes]:
+    """Status, headers and body of the function behind a proxy integration."""
     function = stage.function(plan)
     if function is None:
         raise Refused(CONFIGURATION_ERROR, f"no function {plan.function_arn}")
@@ -186,7 +188,7 @@ async def _invoke(
             INTEGRATION_FAILURE, f"malformed Lambda proxy response: {malformed}"
         ) from None
     headers.append((b"X-Amzn-Trace-Id", exchange.ctx.span.header().encode()))
-    return _response(exchange, status, headers, body)
+    return status, headers, body
 
 
 def _in_world(ctx: Context, world: World) -> Context:
@@ -281,7 +283,7 @@ def _response(exchange: _Exchange, status: int, headers: Headers, body: bytes) -
         (b"x-amzn-RequestId", ctx.request_id.encode()),
         (b"x-amz-apigw-id", exchange.extended_id.encode()),
     ]
-    return ApiResponse(status, headers, body, exchange.route, ctx.world.account)
+    return ApiResponse(status, headers, body)
 
 
 def _refusal(exchange: _Exchange, response: GatewayResponse) -> ApiResponse:

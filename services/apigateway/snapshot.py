@@ -60,6 +60,7 @@ class Snapshot:
     router: Router[Plan]
     binary: BinaryTypes
     is_disabled: bool
+    compressed_from_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ def compile_snapshot(frozen: Record) -> Snapshot:
         ),
         BinaryTypes(frozenset(one.lower() for one in frozen.get("binaryMediaTypes", ()))),
         bool(frozen.get("disableExecuteApiEndpoint")),
+        frozen.get("minimumCompressionSize"),
     )
 
 
