@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from fogbank.functions.cgroups import Cgroups
@@ -24,7 +25,7 @@ from fogbank.functions.spawners import RUNTIME_DIRECTORY, Blank, Spawner
 from fogbank.functions.spawnerset import SpawnerSet
 
 RUNTIME_API_PORT = 9001
-TASK, RUNTIME = "/var/task", "/var/runtime"
+TASK, RUNTIME, SDK = "/var/task", "/var/runtime", "/var/lang/sdk"
 MACHINES = ("x86_64", "aarch64")
 # The user on the host that a function of a root server is: one that owns nothing.
 OUTSIDE_UID = 60_993
@@ -33,6 +34,11 @@ OPEN_FILES_MAX = 1024
 PROCESSES_MAX = 1024
 POLL_S = 0.02
 REFILL_AFTER_S = 0.02
+
+
+def _sdk(interpreter: Interpreter) -> tuple[str, ...]:
+    """Where the sandbox has what the interpreter's `site` has on the host."""
+    return tuple(f"{SDK}{number}" for number in range(len(interpreter.site)))
 
 
 class SandboxEnv:
@@ -87,7 +93,6 @@ class SandboxDriver:
         self._closing = False
 
     def _plan(self, interpreter: Interpreter) -> dict[str, Any]:
-        binds = [*interpreter.roots, *interpreter.site]
         return {
             "sandbox": True,
             "scratch": str(self._scratch.path),
@@ -95,7 +100,8 @@ class SandboxDriver:
             "root": str(self._scratch.directory("root")),
             "packages": str(self._scratch.code),
             "runtime": str(RUNTIME_DIRECTORY),
-            "binds": binds,
+            "binds": list(interpreter.roots),
+            "elsewhere": dict(zip(_sdk(interpreter), interpreter.site, strict=True)),
             "ports": self._ports,
             "uid": OUTSIDE_UID,
             "gid": OUTSIDE_GID,
@@ -141,7 +147,9 @@ class SandboxDriver:
 
     async def create(self, spec: EnvSpec) -> SandboxEnv:
         spawner, notice = await self._spawners.of(spec.runtime)
-        arguments = arguments_of(spec, spawner.interpreter, TASK, RUNTIME, self._zygote)
+        interpreter = spawner.interpreter
+        inside = replace(interpreter, site=_sdk(interpreter))
+        arguments = arguments_of(spec, inside, TASK, RUNTIME, self._zygote)
         blank = await spawner.blank()
         spawner.blanks_wanted = self._blanks
         env = SandboxEnv(blank, spec.memory_mb, (notice,) if notice else ())
@@ -158,7 +166,7 @@ class SandboxDriver:
                     ),
                     "directory": TASK,
                     "arguments": arguments,
-                    "site": list(spawner.interpreter.site),
+                    "site": list(inside.site),
                     "limits": limits,
                     "task": spec.package.name,
                     "tmp_bytes": spec.tmp_mb << 20,

@@ -92,7 +92,7 @@ def build(plan: dict[str, Any]) -> None:
     """The root directory is the minimal one; runs in a mount namespace of its own.
 
     `plan`: root (an empty directory), packages (host directory), runtime (the directory of this
-    file), binds (directories to have at their own path).
+    file), binds (directories to have at their own path), elsewhere (path inside: directory).
     """
     root: str = plan["root"]
     syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
@@ -108,6 +108,8 @@ def build(plan: dict[str, Any]) -> None:
             _bind(os.path.realpath(path), root + path)
     for path in _outermost(plan["binds"]):
         _bind(path, root + path)
+    for inside, path in plan["elsewhere"].items():
+        _bind(path, root + inside)
     for name, text in FILES.items():
         os.makedirs(os.path.dirname(root + name), exist_ok=True)
         _write(root + name, text)
