@@ -16,17 +16,22 @@ from bench.workloads import WORKLOADS, Maker, Target
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _RECEIVE_BYTES = 1 << 20
+RECONNECTS_MAX = 1000
 
 
 class Caller:
     """One connection. `step` is called when its socket may be read or written."""
 
     def __init__(self, target: Target, make: Maker) -> None:
-        self.socket = socket.create_connection((target.host, target.port))
+        self.target = target
+        self.make = make
+        self.connect()
+        self.begin()
+
+    def connect(self) -> None:
+        self.socket = socket.create_connection((self.target.host, self.target.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
-        self.make = make
-        self.begin()
 
     def begin(self) -> None:
         self.sending = memoryview(self.make())
@@ -52,7 +57,7 @@ class Caller:
         except BlockingIOError:
             return False
         if not data:
-            raise ConnectionError("the server closed the connection")
+            raise ConnectionResetError
         if self.left is None:
             self.head += data
             end = self.head.find(b"\r\n\r\n")
@@ -85,7 +90,7 @@ def drive(
         events = selectors.EVENT_READ if done else selectors.EVENT_READ | selectors.EVENT_WRITE
         selector.register(loop.socket, events, loop)
     latencies: list[float] = []
-    errors = 0
+    errors = reconnects = 0
     running = callers
     while running:
         for key, _ in selector.select(30):
@@ -94,7 +99,18 @@ def drive(
                 if loop.send():
                     selector.modify(loop.socket, selectors.EVENT_READ, loop)
                 continue
-            if not loop.receive():
+            try:
+                if not loop.receive():
+                    continue
+            except ConnectionResetError:
+                # Some servers end a connection after a while: open another, ask again, count it.
+                reconnects += 1
+                if reconnects > RECONNECTS_MAX:
+                    raise
+                selector.unregister(loop.socket)
+                loop.connect()
+                loop.begin()
+                selector.register(loop.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, loop)
                 continue
             now = time.perf_counter()
             latencies.append(now - loop.started)
@@ -112,6 +128,7 @@ def drive(
     return {
         "requests": len(latencies),
         "errors": errors,
+        "reconnects": reconnects,
         "seconds": took_s,
         "per_s": len(latencies) / took_s,
         "p50_ms": latencies[len(latencies) // 2] * 1000,
