@@ -15,8 +15,13 @@ from typing import Any
 from fogbank.services.body import Body
 from fogbank.services.context import Context
 from fogbank.services.s3.checksums import DEFAULT, Claims, Digests
-from fogbank.services.s3.errors import EntityTooLarge, IncompleteBody, MissingContentLength
-from fogbank.storage.blobs import BlobRef, Staged
+from fogbank.services.s3.errors import (
+    EntityTooLarge,
+    IncompleteBody,
+    MissingContentLength,
+    ServiceUnavailable,
+)
+from fogbank.storage.blobs import BlobRef, BlobStoreFull, Staged
 from fogbank.storage.kv import Writer
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
@@ -46,7 +51,10 @@ async def receiving(
     that is still queued names them, for which `discard` waits.
     """
     async with aclosing(_hashed(chunks, digests)) as hashed:
-        sealed = await ctx.blobs.stage(hashed, key_name=f"s3/{bucket_id}")
+        try:
+            sealed = await ctx.blobs.stage(hashed, key_name=f"s3/{bucket_id}")
+        except BlobStoreFull as error:
+            raise ServiceUnavailable from error
     try:
         # An object without bytes has no blob.
         yield Received(sealed if digests.size_bytes else None, digests)

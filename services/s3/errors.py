@@ -432,3 +432,13 @@ class InternalError(AwsError):
 
     def __init__(self) -> None:
         super().__init__("We encountered an internal error. Please try again.")
+
+
+class ServiceUnavailable(AwsError):
+    """The disk is full. AWS's never is; this is the answer that clients take for passing."""
+
+    code = "ServiceUnavailable"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("Service is unable to handle request.")

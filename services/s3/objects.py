@@ -32,6 +32,10 @@ from fogbank.services.s3.records import (
 from fogbank.services.s3.service import service
 from fogbank.storage.kv import Reader, Writer
 
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+PARTS_MAX = 10_000
+# An object of more parts than this is looked up in a thread: each part is a read of its own.
+BRIEF_PARTS_MAX = 16
 _OVERRIDES = {
     "ResponseCacheControl": "CacheControl",
     "ResponseContentDisposition": "ContentDisposition",
@@ -142,15 +146,18 @@ async def get_object(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
     now_ms = ctx.clock.now_ms()
 
-    def work(tx: Reader) -> View:
+    def work(tx: Reader, parts_most: int) -> View | None:
         bucket = buckets.require(tx, ctx, request)
         found = require(tx, bucket, request)
         if found.storage_class in attributes.ARCHIVED:
             raise errors.InvalidObjectState(found.storage_class)
         conditions.check_read(request, found, now_ms)
-        return view(tx, ctx, request, found, body=True)
+        return None if found.parts > parts_most else view(tx, ctx, request, found, body=True)
 
-    seen = await ctx.store.read(work, brief=True)
+    seen = await ctx.store.read(lambda tx: work(tx, BRIEF_PARTS_MAX), brief=True)
+    if seen is None:
+        seen = await ctx.store.read(lambda tx: work(tx, PARTS_MAX))
+        assert seen is not None, "no object has more parts than an upload can have"
     body: Any = seen.data
     if body is None:
         body = await reading.opened(ctx.blobs, seen.slices)
@@ -185,7 +192,7 @@ def view(
             raise errors.InvalidRequest(
                 "Cannot specify both Range header and partNumber query parameter"
             )
-        if not 1 <= number <= 10_000:
+        if not 1 <= number <= PARTS_MAX:
             raise errors.InvalidArgument(
                 "Part number must be an integer between 1 and 10000, inclusive",
                 "partNumber",

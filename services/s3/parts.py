@@ -10,6 +10,7 @@ from fogbank.services.s3 import (
     copies,
     errors,
     keys,
+    objects,
     ranges,
     reading,
     uploads,
@@ -76,9 +77,9 @@ async def upload_part_copy(ctx: Context, request: Input) -> Output:
 
 def part_number(request: Input) -> int:
     number = integer(request, "PartNumber", "partNumber", 0)
-    if not 1 <= number <= uploads.PARTS_MAX:
+    if not 1 <= number <= objects.PARTS_MAX:
         raise errors.InvalidArgument(
-            f"Part number must be an integer between 1 and {uploads.PARTS_MAX}, inclusive",
+            f"Part number must be an integer between 1 and {objects.PARTS_MAX}, inclusive",
             "partNumber",
             str(number),
         )

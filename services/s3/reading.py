@@ -1,5 +1,6 @@
 """The bytes of a stored object, in pieces, wherever they lie."""
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from fogbank.services.s3.errors import InternalError
 from fogbank.services.s3.records import Part, StoredObject, from_bytes
 from fogbank.storage.blobs import BlobDamaged, BlobMissing, BlobRef, Blobs
 from fogbank.storage.kv import Reader
+
+_log = logging.getLogger("fogbank.s3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def load(tx: Reader, blobs: Blobs, found: StoredObject, start: int, stop: int) -
     try:
         data = blobs.load(tx, found.blob)
     except (BlobMissing, BlobDamaged) as error:
-        raise InternalError from error
+        raise _unreadable(error) from error
     return data if data is None or len(data) == stop - start else data[start:stop]
 
 
@@ -84,7 +87,7 @@ async def stream_of(
         async for chunk in stream(blobs, chosen):
             yield chunk
     except (BlobMissing, BlobDamaged) as error:
-        raise InternalError from error
+        raise _unreadable(error) from error
 
 
 async def opened(blobs: Blobs, chosen: list[Slice]) -> AsyncIterator[bytes]:
@@ -93,10 +96,16 @@ async def opened(blobs: Blobs, chosen: list[Slice]) -> AsyncIterator[bytes]:
     try:
         first = await anext(chunks)
     except (BlobMissing, BlobDamaged) as error:
-        raise InternalError from error
+        raise _unreadable(error) from error
     except StopAsyncIteration:
         first = b""
     return _from(first, chunks)
+
+
+def _unreadable(error: Exception) -> InternalError:
+    """The answer to a client; what is wrong with the bytes is for the log only."""
+    _log.error("an object cannot be read: %s", error)
+    return InternalError()
 
 
 async def _from(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

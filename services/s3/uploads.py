@@ -43,7 +43,6 @@ from fogbank.storage.kv import Reader, Writer
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 PART_BYTES_MIN = 5 * 1024 * 1024
-PARTS_MAX = 10_000
 UPLOADS_MAX = 1000
 _FULL_OBJECT_ONLY = ("CRC64NVME",)
 _COMPOSITE_ONLY = ("SHA1", "SHA256")
@@ -262,7 +261,7 @@ def _check_mode(asked: Completion) -> None:
 def _chosen(tx: Reader, upload: Upload, wanted: WantedPart) -> Part:
     """The part that a client asks for; raises InvalidPart when it is not the one that is there."""
     missing = errors.InvalidPart(upload.id, wanted.number, wanted.etag)
-    if not 1 <= wanted.number <= PARTS_MAX:
+    if not 1 <= wanted.number <= objects.PARTS_MAX:
         raise missing
     raw = tx.get(keys.part(upload.id, wanted.number))
     part = None if raw is None else from_bytes(Part, raw)

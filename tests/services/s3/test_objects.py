@@ -10,6 +10,7 @@ import pytest
 from fogbank.services.body import Body
 from fogbank.services.errors import AwsError
 from fogbank.services.s3.checksums import Digests
+from fogbank.storage.blobs import BlobStoreFull
 from tests.services.s3.world import S3World
 
 MB = 1024 * 1024
@@ -403,3 +404,24 @@ async def test_a_public_acl_is_refused_by_a_bucket_that_enforces_its_owner(s3: S
     error = await refused(s3, "PutObject", Bucket="photos", Key="a", ACL="public-read")
     assert error.code == "AccessControlListNotSupported"
     await s3("PutObject", Bucket="photos", Key="a", ACL="bucket-owner-full-control")
+
+
+async def test_a_full_disk_is_an_answer_that_clients_take_for_passing(
+    s3: S3World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(chunks: AsyncIterator[bytes], *, key_name: str) -> None:
+        raise BlobStoreFull
+
+    monkeypatch.setattr(s3.blobs, "stage", full)
+    error = await refused(s3, "PutObject", Bucket="photos", Key="a", Body=b"x")
+    assert (error.status, error.code) == (503, "ServiceUnavailable")
+
+
+async def test_a_blob_that_is_missing_is_an_internal_error(s3: S3World) -> None:
+    body = Body(in_chunks(b"x" * MB), length=MB)
+    await s3("PutObject", Bucket="photos", Key="a", Body=body)
+    [blob] = s3.blob_keys()
+    await s3.store.write(lambda tx: tx.delete(blob))
+    assert (await refused(s3, "GetObject", Bucket="photos", Key="a")).code == "InternalError"
+    copy = {"Bucket": "photos", "Key": "b", "CopySource": "photos/a"}
+    assert (await refused(s3, "CopyObject", **copy)).code == "InternalError"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fogbank.services.errors import AwsError
+from fogbank.services.s3 import uploads
 from fogbank.services.s3.checksums import Digests
 from tests.services.s3.world import S3World
 
@@ -342,3 +343,14 @@ async def test_a_part_can_be_copied_from_a_range_of_an_upload(s3: S3World) -> No
     parts = {"Parts": [{"PartNumber": 1, **part["CopyPartResult"]}]}
     await s3("CompleteMultipartUpload", **named, MultipartUpload=parts)
     assert await s3.get("photos", "a") == b"a01234"
+
+
+async def test_an_object_of_many_parts_is_read_whole(
+    s3: S3World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "PART_BYTES_MIN", 1)
+    parts = [b"%d," % number for number in range(40)]
+    await s3.upload("photos", "a", *parts)
+    assert await s3.get("photos", "a") == b"".join(parts)
+    assert await s3.get("photos", "a", Range="bytes=2-5") == b"1,2,"
+    assert await s3.get("photos", "a", PartNumber=40) == b"39,"
