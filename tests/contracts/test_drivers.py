@@ -63,7 +63,9 @@ async def test_a_response_above_six_megabytes_is_an_error(functions: FunctionPoo
 
 
 async def test_an_exception_is_described_as_by_aws(functions: FunctionPool) -> None:
-    source = "class Odd(Exception):\n    pass\n\ndef handler(event, context):\n    raise Odd('no')\n"
+    source = (
+        "class Odd(Exception):\n    pass\n\ndef handler(event, context):\n    raise Odd('no')\n"
+    )
     request = invocation()
     outcome = await functions.invoke(version(source), request)
     error = json.loads(outcome.payload)
@@ -146,7 +148,9 @@ async def test_a_crash_is_described(functions: FunctionPool, body: str, reason: 
 
 async def test_the_process_sees_its_variables_and_nothing_else(functions: FunctionPool) -> None:
     source = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
-    seen = await value(functions, version(source, environment={"COLOUR": "grey", "AWS_REGION": "x"}))
+    seen = await value(
+        functions, version(source, environment={"COLOUR": "grey", "AWS_REGION": "x"})
+    )
     assert seen["COLOUR"] == "grey"
     assert seen["AWS_REGION"] == "x"
     assert seen["AWS_DEFAULT_REGION"] == "eu-west-3"

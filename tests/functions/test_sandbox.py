@@ -72,7 +72,9 @@ try:
 except OSError as error:
     return error.strerror
 """
-    assert await value(functions, version(handler(body)), str(secret)) == "No such file or directory"
+    assert (
+        await value(functions, version(handler(body)), str(secret)) == "No such file or directory"
+    )
 
 
 async def test_only_the_minimal_root_is_there(functions: FunctionPool) -> None:
