@@ -24,6 +24,8 @@ def application(respond: Respond) -> Application:
             Body(_incoming(receive), length=_length(scope["headers"])),
             scope["client"][0] if scope["client"] else "",
             scope["http_version"],
+            # Lower case names came with the scope; of a name that came twice the first counts.
+            dict(reversed(scope["headers"])),
         )
         try:
             await _send(await respond(request), send)

@@ -8,31 +8,14 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 FLUSH_S = 0.2
 
 
-class Line(NamedTuple):
-    """What a log line is made of, when somebody reads it."""
-
-    at_s: float
-    request_id: str
-    account: str
-    service: str
-    operation: str
-    status: int
-    error: str
-    duration_ms: float
-    source_ip: str
-
-    def text(self) -> str:
-        what = f"{self.service}.{self.operation}" if self.operation else self.service or "-"
-        error = f" {self.error}" if self.error else ""
-        return (
-            f"{_stamp(self.at_s)} {self.status} {what}{error} {self.duration_ms:.1f}ms "
-            f"account={self.account or '-'} id={self.request_id}"
-        )
+# When (seconds since 1970), request id, account, service, operation, status, error, milliseconds:
+# a plain tuple, because the hot path makes one for every request.
+Facts = tuple[float, str, str, str, str, int, str, float]
 
 
 class Log:
@@ -41,10 +24,10 @@ class Log:
     def __init__(self, lines_max: int, *, requests: bool = True, out: TextIO | None = None) -> None:
         self._requests = requests
         self._out = sys.stderr if out is None else out
-        self._waiting: deque[Line | str] = deque(maxlen=max(lines_max, 1))
-        self._kept: deque[Line | str] = deque(maxlen=max(lines_max, 1))
+        self._waiting: deque[Facts | str] = deque(maxlen=max(lines_max, 1))
+        self._kept: deque[Facts | str] = deque(maxlen=max(lines_max, 1))
         # Bound once: the hot path calls it for every request.
-        self.request: Callable[[Line], None] = self._waiting.append
+        self.request: Callable[[Facts], None] = self._waiting.append
 
     def message(self, text: str) -> None:
         self._waiting.append(f"{_stamp(time.time())} {text}")
@@ -59,7 +42,7 @@ class Log:
         """The newest lines, oldest first."""
         self.flush()
         kept = list(self._kept)[-limit:] if limit > 0 else []
-        return [one if isinstance(one, str) else one.text() for one in kept]
+        return [one if isinstance(one, str) else _text(*one) for one in kept]
 
     def flush(self) -> None:
         """Write what waits; a reader of stderr that went away must not stop the stack."""
@@ -69,9 +52,9 @@ class Log:
         self._waiting.clear()
         self._kept.extend(batch)
         texts = [
-            one if isinstance(one, str) else one.text()
+            one if isinstance(one, str) else _text(*one)
             for one in batch
-            if self._requests or isinstance(one, str) or one.status >= 500
+            if self._requests or isinstance(one, str) or one[5] >= 500
         ]
         if texts:
             try:
@@ -102,6 +85,24 @@ class LogHandler(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             text += "\n" + "".join(traceback.format_exception(record.exc_info[1])).rstrip()
         self._log.message(f"{record.levelname.lower()} {record.name}: {text}")
+
+
+def _text(
+    at_s: float,
+    request_id: str,
+    account: str,
+    service: str,
+    operation: str,
+    status: int,
+    error: str,
+    duration_ms: float,
+) -> str:
+    what = f"{service}.{operation}" if operation else service or "-"
+    why = f" {error}" if error else ""
+    return (
+        f"{_stamp(at_s)} {status} {what}{why} {duration_ms:.1f}ms "
+        f"account={account or '-'} id={request_id}"
+    )
 
 
 def _stamp(at_s: float) -> str:

@@ -11,7 +11,7 @@ from fogbank.gateway.execute_api import Address, ExecuteApi
 from fogbank.gateway.faults import plain_error
 from fogbank.gateway.http import HttpRequest, HttpResponse
 from fogbank.gateway.identify import EXECUTE_API, Identifier, UnknownService
-from fogbank.gateway.log import Line, Log
+from fogbank.gateway.log import Log
 from fogbank.gateway.models import ServiceModel, load
 from fogbank.gateway.origin import Door
 from fogbank.gateway.protocols import codec_of
@@ -86,7 +86,7 @@ class Gateway:
                 response = await self._serve(request, request_id, seen)
         except ClientGone:
             seen.error = "ClientGone"
-            self._note(request, request_id, seen, started, 499)
+            self._note(request_id, seen, started, 499)
             raise
         except AwsError as error:
             seen.error = error.code
@@ -96,7 +96,7 @@ class Gateway:
             seen.error = type(error).__name__
             self._log.failure(request_id, error)
             response = self._render(InternalFailure(), seen, request_id)
-        self._note(request, request_id, seen, started, response.status)
+        self._note(request_id, seen, started, response.status)
         extra = self._door.headers_for(request) if seen.service != EXECUTE_API else None
         if extra:
             response.headers = [*response.headers, *extra]
@@ -184,11 +184,9 @@ class Gateway:
         operation = model.operations.get(seen.operation)
         return codec_of(model).error(model, operation, error, request_id)
 
-    def _note(
-        self, request: HttpRequest, request_id: str, seen: _Seen, started: float, status: int
-    ) -> None:
+    def _note(self, request_id: str, seen: _Seen, started: float, status: int) -> None:
         self._log.request(
-            Line(
+            (
                 time.time(),
                 request_id,
                 seen.account,
@@ -197,6 +195,5 @@ class Gateway:
                 status,
                 seen.error,
                 (time.perf_counter() - started) * 1000,
-                request.source_ip,
             )
         )

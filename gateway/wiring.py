@@ -17,6 +17,7 @@ from fogbank.gateway.http import HttpRequest, HttpResponse
 from fogbank.gateway.identify import Identifier
 from fogbank.gateway.log import Log, LogHandler
 from fogbank.gateway.origin import Door
+from fogbank.gateway.randomness import RandomPool
 from fogbank.gateway.server import HttpServer
 from fogbank.gateway.settings import Account, Settings, load_accounts
 from fogbank.gateway.stages import Gateway
@@ -84,7 +85,7 @@ async def _serve(
     async def deliver(event: Event) -> None:
         await stack.catalog.consume(context_of(stack, event), event)
 
-    ids, clock = Ids(), SystemClock()
+    ids, clock = Ids(RandomPool()), SystemClock()
     server = HttpServer(application(respond), tasks)
     endpoint = endpoint_of(sock)
     async with FunctionPool(_functions_config(settings, endpoint, server), clock) as functions:
