@@ -14,11 +14,11 @@ from fogbank.services.dynamodb.items import (
     check_size,
     collection_metrics,
     delete_work,
+    projection_of,
     put_work,
     write_cost,
 )
 from fogbank.services.dynamodb.keys import check_key, item_key
-from fogbank.services.dynamodb.paths import Projection, projection
 from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
@@ -39,6 +39,7 @@ _GET_SHAPE = {
             "ConsistentRead": BOOLEAN,
             "ProjectionExpression": STRING,
             "ExpressionAttributeNames": NAMES,
+            "AttributesToGet": [STRING],
         }
     },
     "ReturnConsumedCapacity": STRING,
@@ -66,11 +67,8 @@ class _Wanted:
                 "failed to satisfy constraint: Member must have length greater than or equal to 1"
             )
         _refuse_duplicates(self.keys)
-        self.scope: Scope = scope_of(request, ("ProjectionExpression",))
-        self.projection: Projection | None = None
-        if request.get("ProjectionExpression") is not None:
-            self.projection = projection(request["ProjectionExpression"])
-            self.scope.use(self.projection)
+        self.scope: Scope = scope_of(request, ("ProjectionExpression",), ("AttributesToGet",))
+        self.projection = projection_of(request, self.scope)
         self.scope.finish()
         self.items: list[Item] = []
         self.units = 0.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fogbank.services.context import Context, Input, Output
-from fogbank.services.dynamodb import schema, stored, values
+from fogbank.services.dynamodb import legacy, schema, stored, values
 from fogbank.services.dynamodb.capacity import consumed, read_units, wanted, write_units
 from fogbank.services.dynamodb.changes import IndexUnits, change_item
 from fogbank.services.dynamodb.conditions import Truth, condition
@@ -14,7 +14,7 @@ from fogbank.services.dynamodb.errors import (
     ValidationException,
 )
 from fogbank.services.dynamodb.keys import check_item, check_key, check_updated, item_key
-from fogbank.services.dynamodb.paths import projection, select
+from fogbank.services.dynamodb.paths import Projection, projection, select
 from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
@@ -22,6 +22,10 @@ from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, STRING, check
 from fogbank.services.dynamodb.updates import Update, update
 from fogbank.services.dynamodb.values import ITEM_BYTES_MAX, Item
 from fogbank.storage.kv import Reader, Writer
+
+_LEGACY = ("Expected", "ConditionalOperator")
+AnyUpdate = Update | legacy.LegacyUpdate
+AnyProjection = Projection | legacy.Attributes
 
 NAMES = {None: STRING}
 WRITE_SHAPE = {
@@ -33,10 +37,16 @@ WRITE_SHAPE = {
     "ReturnConsumedCapacity": STRING,
     "ReturnItemCollectionMetrics": STRING,
     "ReturnValuesOnConditionCheckFailure": STRING,
+    "Expected": legacy.EXPECTED,
+    "ConditionalOperator": STRING,
 }
 PUT_SHAPE = {**WRITE_SHAPE, "Item!": {None: ANY}}
 DELETE_SHAPE = {**WRITE_SHAPE, "Key!": {None: ANY}}
-UPDATE_SHAPE = {**DELETE_SHAPE, "UpdateExpression": STRING}
+UPDATE_SHAPE = {
+    **DELETE_SHAPE,
+    "UpdateExpression": STRING,
+    "AttributeUpdates": legacy.ATTRIBUTE_UPDATES,
+}
 GET_SHAPE = {
     "TableName!": STRING,
     "Key!": {None: ANY},
@@ -44,6 +54,7 @@ GET_SHAPE = {
     "ProjectionExpression": STRING,
     "ExpressionAttributeNames": NAMES,
     "ReturnConsumedCapacity": STRING,
+    "AttributesToGet": [STRING],
 }
 
 
@@ -75,11 +86,10 @@ class Guard:
 
 def guard_of(request: Input, scope: Scope) -> Guard:
     text = request.get("ConditionExpression")
-    holds = None
+    older = legacy.expected(request)
+    holds = None if older is None else older.holds
     if text is not None:
-        compiled = condition(text)
-        scope.use(compiled)
-        holds = compiled.holds
+        holds = scope.use(condition(text)).holds
     return Guard(holds, scope, request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
 
 
@@ -92,7 +102,7 @@ async def put_item(ctx: Context, request: Input) -> Output:
     """
     check(request, PUT_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
-    scope = scope_of(request, ("ConditionExpression",))
+    scope = scope_of(request, ("ConditionExpression",), _LEGACY)
     item, size = values.item(request["Item"])
     check_return_values(request)
     check_size(size)
@@ -119,7 +129,7 @@ async def delete_item(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html"""
     check(request, DELETE_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
-    scope = scope_of(request, ("ConditionExpression",))
+    scope = scope_of(request, ("ConditionExpression",), _LEGACY)
     key, _ = values.item(request["Key"])
     check_return_values(request)
     guard = guard_of(request, scope)
@@ -144,12 +154,13 @@ async def update_item(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html"""
     check(request, UPDATE_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
-    scope = scope_of(request, ("UpdateExpression", "ConditionExpression"))
+    scope = scope_of(
+        request, ("UpdateExpression", "ConditionExpression"), ("AttributeUpdates", *_LEGACY)
+    )
     key, _ = values.item(request["Key"])
-    compiled = None
+    compiled: AnyUpdate | None = legacy.update_of(request)
     if request.get("UpdateExpression") is not None:
-        compiled = update(request["UpdateExpression"])
-        scope.use(compiled)
+        compiled = scope.use(update(request["UpdateExpression"]))
     guard = guard_of(request, scope)
     scope.finish()
     change = await _write(ctx, name, update_work(key, compiled, guard, scope))
@@ -158,7 +169,7 @@ async def update_item(ctx: Context, request: Input) -> Output:
     return answer
 
 
-def update_work(wanted_key: Item, compiled: Update | None, guard: Guard, scope: Scope) -> "Work":
+def update_work(wanted_key: Item, compiled: AnyUpdate | None, guard: Guard, scope: Scope) -> "Work":
     def work(tx: Writer, table: Table, now_ms: int) -> Change:
         check_key(table, wanted_key)
         if compiled is not None:
@@ -242,7 +253,7 @@ def collection_metrics(table: Table, key: Item) -> dict[str, Any] | None:
 
 
 def _add_updated(
-    request: Input, answer: Output, change: Change, compiled: Update | None, scope: Scope
+    request: Input, answer: Output, change: Change, compiled: AnyUpdate | None, scope: Scope
 ) -> None:
     mode = request.get("ReturnValues")
     raw = change.old if mode == "UPDATED_OLD" else change.new
@@ -255,17 +266,21 @@ def _add_updated(
         answer["Attributes"] = item
 
 
+def projection_of(request: Input, scope: Scope) -> AnyProjection | None:
+    """What a read keeps of an item; None is all of it."""
+    if request.get("ProjectionExpression") is not None:
+        return scope.use(projection(request["ProjectionExpression"]))
+    return legacy.attributes(request)
+
+
 @service.operation("GetItem")
 async def get_item(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html"""
     check(request, GET_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
-    scope = scope_of(request, ("ProjectionExpression",))
+    scope = scope_of(request, ("ProjectionExpression",), ("AttributesToGet",))
     wanted_key, _ = values.item(request["Key"])
-    chosen = None
-    if request.get("ProjectionExpression") is not None:
-        chosen = projection(request["ProjectionExpression"])
-        scope.use(chosen)
+    chosen = projection_of(request, scope)
     scope.finish()
     record_key = schema.table_key(ctx.world, name)
     now_ms = ctx.clock.now_ms()

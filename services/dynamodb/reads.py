@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 
 from fogbank.services.context import Context, Input, Output
-from fogbank.services.dynamodb import schema, stored, values
+from fogbank.services.dynamodb import legacy, schema, stored, values
 from fogbank.services.dynamodb.capacity import consumed, read_units, wanted
 from fogbank.services.dynamodb.conditions import Condition, condition
 from fogbank.services.dynamodb.errors import ValidationException
-from fogbank.services.dynamodb.items import NAMES
+from fogbank.services.dynamodb.items import NAMES, AnyProjection, projection_of
 from fogbank.services.dynamodb.key_conditions import (
     KeyCondition,
     boundaries_hold,
@@ -19,7 +19,6 @@ from fogbank.services.dynamodb.key_conditions import (
     range_of,
 )
 from fogbank.services.dynamodb.keys import index_key, item_key
-from fogbank.services.dynamodb.paths import Projection, projection
 from fogbank.services.dynamodb.schema import Index, Table, key_item
 from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
@@ -35,6 +34,7 @@ SEGMENTS_MAX = 1_000_000
 BRIEF_ITEMS_MAX = 128
 BRIEF_BYTES_MAX = 128 * 1024
 
+_LEGACY = ("AttributesToGet", "ConditionalOperator")
 _READ_SHAPE = {
     "TableName!": STRING,
     "IndexName": STRING,
@@ -47,9 +47,22 @@ _READ_SHAPE = {
     "FilterExpression": STRING,
     "ExpressionAttributeNames": NAMES,
     "ExpressionAttributeValues": {None: ANY},
+    "AttributesToGet": [STRING],
+    "ConditionalOperator": STRING,
 }
-QUERY_SHAPE = {**_READ_SHAPE, "KeyConditionExpression": STRING, "ScanIndexForward": BOOLEAN}
-SCAN_SHAPE = {**_READ_SHAPE, "Segment": INTEGER, "TotalSegments": INTEGER}
+QUERY_SHAPE = {
+    **_READ_SHAPE,
+    "KeyConditionExpression": STRING,
+    "ScanIndexForward": BOOLEAN,
+    "KeyConditions": legacy.CONDITIONS,
+    "QueryFilter": legacy.CONDITIONS,
+}
+SCAN_SHAPE = {
+    **_READ_SHAPE,
+    "Segment": INTEGER,
+    "TotalSegments": INTEGER,
+    "ScanFilter": legacy.CONDITIONS,
+}
 
 
 class TooMuchForTheLoop(Exception):
@@ -72,8 +85,9 @@ class Reading:
 
     request: Input
     scope: Scope
-    filter: Condition | None
-    projection: Projection | None
+    filter: Condition | legacy.LegacyCondition | None
+    filter_name: str
+    projection: AnyProjection | None
     start_key: Item | None
 
     @property
@@ -91,17 +105,24 @@ async def query(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html"""
     check(request, QUERY_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
+    older = [*_LEGACY, "QueryFilter"]
+    if request.get("KeyConditionExpression") is not None:
+        older.append("KeyConditions")
     scope = scope_of(
-        request, ("ProjectionExpression", "FilterExpression", "KeyConditionExpression")
+        request, ("ProjectionExpression", "FilterExpression", "KeyConditionExpression"), older
     )
     start_key = _start_key(request)
-    if request.get("KeyConditionExpression") is None:
+    text = request.get("KeyConditionExpression")
+    if text is None and request.get("KeyConditions") is None:
         raise ValidationException(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in "
             "the request."
         )
-    reading = _reading(request, scope, start_key)
-    conditions = from_expression(request["KeyConditionExpression"], scope)
+    reading = _reading(request, scope, start_key, "QueryFilter")
+    if text is None:
+        conditions = legacy.key_conditions(request)
+    else:
+        conditions = from_expression(text, scope)
     scope.finish()
     _check_select(reading)
 
@@ -116,10 +137,12 @@ async def scan(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html"""
     check(request, SCAN_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
-    scope = scope_of(request, ("ProjectionExpression", "FilterExpression"))
+    scope = scope_of(
+        request, ("ProjectionExpression", "FilterExpression"), (*_LEGACY, "ScanFilter")
+    )
     _check_segments(request)
     start_key = _start_key(request)
-    reading = _reading(request, scope, start_key)
+    reading = _reading(request, scope, start_key, "ScanFilter")
     scope.finish()
     _check_select(reading)
 
@@ -141,29 +164,29 @@ def _start_key(request: Input) -> Item | None:
         ) from None
 
 
-def _reading(request: Input, scope: Scope, start_key: Item | None) -> Reading:
-    chosen = tested = None
-    if request.get("ProjectionExpression") is not None:
-        chosen = projection(request["ProjectionExpression"])
-        scope.use(chosen)
+def _reading(request: Input, scope: Scope, start_key: Item | None, older_filter: str) -> Reading:
+    chosen = projection_of(request, scope)
+    tested: Condition | legacy.LegacyCondition | None = legacy.filter_of(request, older_filter)
+    filter_name = older_filter
     if request.get("FilterExpression") is not None:
-        tested = condition(request["FilterExpression"], "FilterExpression")
-        scope.use(tested)
+        tested = scope.use(condition(request["FilterExpression"], "FilterExpression"))
+        filter_name = "Filter Expression"
     limit = request.get("Limit")
     if limit is not None and limit < 1:
         raise ValidationException(
             f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy "
             "constraint: Member must have value greater than or equal to 1"
         )
-    return Reading(request, scope, tested, chosen, start_key)
+    return Reading(request, scope, tested, filter_name, chosen, start_key)
 
 
 def _check_select(reading: Reading) -> None:
     select, chosen = reading.select, reading.projection
     if chosen is not None and select not in (None, "SPECIFIC_ATTRIBUTES"):
-        raise ValidationException(
-            f"Cannot specify the ProjectionExpression when choosing to get {select}"
-        )
+        member = "ProjectionExpression"
+        if reading.request.get(member) is None:
+            member = "AttributesToGet"
+        raise ValidationException(f"Cannot specify the {member} when choosing to get {select}")
     if select == "SPECIFIC_ATTRIBUTES" and chosen is None:
         raise ValidationException(
             "Must specify the AttributesToGet or ProjectionExpression when choosing to get "
@@ -217,7 +240,7 @@ def _query_range(
         for name in reading.filter.top_names(reading.scope):
             if name in (*hashes, *ranges):
                 raise ValidationException(
-                    "Filter Expression can only contain non-primary key attributes: "
+                    f"{reading.filter_name} can only contain non-primary key attributes: "
                     f"Primary key attribute: {name}"
                 )
     start, stop = keys.start, keys.stop

@@ -67,6 +67,7 @@ class Table:
         raise ValidationException(f"The table does not have the specified index: {name}")
 
 
+@lru_cache(maxsize=_COMPILED_MAX)
 def table_key(world: World, name: str) -> bytes:
     return pack("dynamodb", world.account, world.region, "table", name)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fogbank.services.context import Input
 from fogbank.services.dynamodb import values
@@ -14,6 +14,9 @@ from fogbank.services.dynamodb.values import Item, Value
 _NAME = re.compile(r"#[0-9a-zA-Z_]+", re.ASCII)
 _VALUE = re.compile(r":[0-9a-zA-Z_]+", re.ASCII)
 PARTS_BYTES_MAX = 2 * 1024 * 1024
+
+
+E = TypeVar("E", bound="Expression")
 
 
 class Scope:
@@ -29,8 +32,8 @@ class Scope:
         self._used_names: set[str] = set()
         self._used_values: set[str] = set()
 
-    def use(self, expression: "Expression") -> None:
-        """The expression's placeholders are defined and its operands have fitting types."""
+    def use(self, expression: E) -> E:
+        """The expression, whose placeholders are defined and whose operands have fitting types."""
         for name in expression.names:
             if name not in self.names:
                 raise ValidationException(
@@ -49,6 +52,7 @@ class Scope:
             fault = checked(self)
             if fault is not None:
                 raise ValidationException(f"Invalid {expression.kind}: {fault}")
+        return expression
 
     def finish(self) -> None:
         """Every placeholder was used by some expression."""

@@ -17,6 +17,11 @@ STRING, INTEGER, BOOLEAN, ANY = "string", "integer", "boolean", "any"
 Spec = Any
 
 
+_Compiled = tuple[dict[str, Spec], tuple[str, ...]]
+# Specs are constants of their modules: one entry each.
+_structures: dict[int, tuple[Spec, _Compiled]] = {}
+
+
 def check(request: Input, spec: Spec) -> None:
     """Every member of `request` that `spec` names has its type, or is None or absent."""
     _check(request, spec, "")
@@ -35,25 +40,40 @@ def _check(given: Any, spec: Spec, path: str) -> None:
             _check(member, spec[0], f"{path}.{at}.member")
     elif not isinstance(given, dict):
         raise unexpected(given)
-    elif None in spec:
+    elif None not in spec:
+        _check_members(given, spec, path)
+    elif spec[None] != ANY:
         for name, member in given.items():
             if not isinstance(name, str):
                 raise unexpected(name)
             if member is None:
                 raise missing(f"{path}.{name}.member")
             _check(member, spec[None], f"{path}.{name}.member")
-    else:
-        _check_members(given, spec, path)
 
 
 def _check_members(given: dict[str, Any], spec: dict[str, Spec], path: str) -> None:
-    for marked, inner in spec.items():
-        name = marked.rstrip("!")
-        member = given.get(name)
-        if member is not None:
-            _check(member, inner, _join(path, name) if not isinstance(inner, str) else "")
-        elif marked != name:
+    known, required = _structure(spec)
+    for name in required:
+        if given.get(name) is None:
             raise missing(_join(path, name))
+    for name, member in given.items():
+        inner = known.get(name)
+        if inner is None or member is None:
+            continue
+        if inner is STRING:
+            if not isinstance(member, str):
+                raise unexpected(member)
+        else:
+            _check(member, inner, "" if isinstance(inner, str) else _join(path, name))
+
+
+def _structure(spec: dict[str, Spec]) -> _Compiled:
+    found = _structures.get(id(spec))
+    if found is None:
+        known = {marked.rstrip("!"): inner for marked, inner in spec.items()}
+        required = tuple(marked[:-1] for marked in spec if marked[-1] == "!")
+        found = _structures[id(spec)] = (spec, (known, required))
+    return found[1]
 
 
 def _join(path: str, name: str) -> str:

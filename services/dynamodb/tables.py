@@ -60,6 +60,8 @@ _CREATE = {
     "WarmThroughput": WARM,
     "OnDemandThroughput": ON_DEMAND,
 }
+_NAME_SHAPE = {"TableName!": STRING}
+_LIST_SHAPE = {"ExclusiveStartTableName": STRING, "Limit": INTEGER}
 _STREAM_VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
 
 
@@ -164,7 +166,7 @@ def _is_gone(record: Record, now_ms: int) -> bool:
 @service.operation("DescribeTable")
 async def describe_table(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeTable.html"""
-    check(request, {"TableName!": STRING})
+    check(request, _NAME_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
     now_ms = ctx.clock.now_ms()
 
@@ -222,7 +224,7 @@ def _save_counts(tx: Writer, ctx: Context, counted: Record) -> None:
 @service.operation("ListTables")
 async def list_tables(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListTables.html"""
-    check(request, {"ExclusiveStartTableName": STRING, "Limit": INTEGER})
+    check(request, _LIST_SHAPE)
     limit = request.get("Limit") or TABLES_PAGE_MAX
     if not 0 < limit <= TABLES_PAGE_MAX:
         raise ValidationException(
@@ -253,7 +255,7 @@ async def list_tables(ctx: Context, request: Input) -> Output:
 @service.operation("DeleteTable")
 async def delete_table(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteTable.html"""
-    check(request, {"TableName!": STRING})
+    check(request, _NAME_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
     now_ms = ctx.clock.now_ms()
     delay_ms = transition_ms(ctx)

@@ -29,7 +29,13 @@ def item(raw: Any) -> tuple[Item, int]:
     result: Item = {}
     total = 0
     for name, member in raw.items():
-        result[name], size = value(member, 0)
+        if isinstance(member, dict) and len(member) == 1 and "S" in member:
+            # Most values are strings: this is worth a shorter way.
+            text = member["S"]
+            size = text_size(text) if text is not None else value(member, 0)[1]
+            result[name] = {"S": text}
+        else:
+            result[name], size = value(member, 0)
         total += size + text_size(name)
     return result, total
 
@@ -38,6 +44,12 @@ def value(raw: Any, depth: int = 0) -> tuple[Value, int]:
     """An attribute value in its one form, and its size without its name."""
     if not isinstance(raw, dict):
         raise unexpected(raw)
+    if len(raw) == 1:
+        for kind, member in raw.items():
+            reader = _READERS.get(kind)
+            if reader is not None and member is not None:
+                member, size = reader(member, depth)
+                return {kind: member}, size
     present = [(kind, member) for kind, member in raw.items() if member is not None]
     if not present:
         raise ValidationException(
