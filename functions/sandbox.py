@@ -130,7 +130,7 @@ class SandboxDriver:
             return "only Linux has namespaces"
         if os.uname().machine not in MACHINES:
             return f"no system call filter for {os.uname().machine}"
-        spawner = Spawner(own(), self._plan(own()), self._cgroups)
+        spawner = Spawner(own(), self._plan(own()), self._cgroups, warm=False)
         try:
             blank = await spawner.blank()
             await blank.destroy()

@@ -2,6 +2,7 @@
 
 import array
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -140,9 +141,16 @@ class Blank:
 class Spawner:
     """One warm interpreter that forks; started at the first need, restarted when it has died."""
 
-    def __init__(self, interpreter: Interpreter, plan: dict[str, Any], cgroups: Cgroups) -> None:
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        plan: dict[str, Any],
+        cgroups: Cgroups,
+        *,
+        warm: bool = True,
+    ) -> None:
         self.interpreter = interpreter
-        self._plan = plan
+        self._plan = {**plan, "warm": warm}
         self._cgroups = cgroups
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -239,6 +247,8 @@ class Spawner:
         while self._blanks:
             await self._blanks.popleft().destroy()
         if self._control is not None:
+            with contextlib.suppress(OSError):
+                self._control.sendall(b'{"op": "end"}\n')
             self._control.close()
             self._control = None
         if self._process is not None:

@@ -97,8 +97,8 @@ class Spawner:
         self._watched: dict[int, Channel] = {}
         self._own_pid_namespace = -1
 
-    def serve(self) -> None:
-        """Return when the server is gone."""
+    def serve(self) -> bool:
+        """Return when the server says so (True) or is gone (False)."""
         if self._sandboxed:
             self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         read, write = os.pipe()
@@ -118,8 +118,11 @@ class Spawner:
                     messages = self._control.receive()
                 except (EOFError, OSError):
                     self._end_all()
-                    return
-                for _, descriptors in messages:
+                    return False
+                for message, descriptors in messages:
+                    if message["op"] == "end":
+                        self._end_all()
+                        return True
                     self._fork(descriptors)
 
     def _fork(self, descriptors: list[int]) -> None:
@@ -313,9 +316,9 @@ def _as_if_new(spec: dict[str, Any]) -> None:
 _kept: list[types.ModuleType] = []  # taken out of sys.modules, but in use
 
 
-def start(control: Channel, plan: dict[str, Any]) -> None:
+def start(control: Channel, plan: dict[str, Any]) -> bool:
     """Serve; in the sandbox as init of a PID namespace, so that its end ends all below it."""
-    for name in WARM.split():
+    for name in WARM.split() if plan["warm"] else []:
         __import__(name)
     if plan["sandbox"]:
         if os.geteuid() == 0:
@@ -327,28 +330,29 @@ def start(control: Channel, plan: dict[str, Any]) -> None:
             confine.build(plan)
         syscalls.unshare(syscalls.CLONE_NEWPID)
         if os.fork() != 0:
-            return
+            return True
         confine.mount_proc()
     gc.collect()
     gc.freeze()
-    Spawner(control, plan).serve()
+    return Spawner(control, plan).serve()
 
 
 def tidy_up(plan: dict[str, Any]) -> None:
     """Wait for the end of every process that this one started; then remove what they leave."""
-    spawner_pid, gone = plan["pid"], False
+    spawner_pid, gone, orderly = plan["pid"], False, True
     while True:
         try:
-            pid, _ = os.wait()
+            pid, status = os.wait()
         except ChildProcessError:
             break
+        orderly = orderly and status == 0
         if plan["sandbox"]:
             continue
         gone = gone or pid == spawner_pid
         if gone:
             for orphan in _children():
                 os.kill(orphan, signal.SIGKILL)
-    if _abandoned(plan["scratch"]):
+    if not orderly and _abandoned(plan["scratch"]):
         for group in plan["cgroups"]:
             try:
                 names = [entry.name for entry in os.scandir(group) if entry.is_dir()]
@@ -407,11 +411,12 @@ def main() -> None:
         tidy_up(plan)
         return
     control = Channel(end)
+    orderly = True
     try:
-        start(control, plan)
+        orderly = start(control, plan)
     except (OSError, KeyError) as error:
         control.send({"failed": str(error)})
-    os._exit(0)
+    os._exit(0 if orderly else 3)
 
 
 if __name__ == "__main__":

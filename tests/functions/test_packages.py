@@ -1,7 +1,6 @@
 """Packages: unpacked once, safely, in memory, and dropped when unused."""
 
 import io
-import os
 import stat
 import zipfile
 from pathlib import Path
@@ -105,6 +104,6 @@ def test_directories_of_dead_owners_are_swept_and_those_of_living_kept(tmp_path:
     assert not dead.exists()
     another = Scratch(tmp_path)
     assert living.path.exists()
-    assert os.stat(living.path).st_mode & 0o777 == 0o700
+    assert living.path.stat().st_mode & 0o777 == 0o700
     living.close()
     another.close()

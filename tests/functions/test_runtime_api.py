@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fogbank.functions.runtime_api import RESPONSE_BYTES_MAX, RuntimeApi, Task
+from tests.functions.building import until
 
 
 class Recorder:
@@ -87,8 +88,7 @@ def task(request_id: str = "r1") -> Task:
 
 async def test_next_waits_for_an_invocation_and_carries_its_facts(runtime: Runtime) -> None:
     await runtime.send(NEXT)
-    while not runtime.events.told:
-        await asyncio.sleep(0)
+    await until(lambda: bool(runtime.events.told))
     runtime.api.begin(task())
     status, headers, body = await runtime.answer()
     assert [status, body] == [200, b'{"a": 1}']
