@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -83,7 +84,7 @@ async def _serve(
         return await gateway.respond(request)
 
     async def deliver(event: Event) -> None:
-        await stack.catalog.consume(context_of(stack, event), event)
+        await _consume(stack, event)
 
     ids, clock = Ids(RandomPool()), SystemClock()
     server = HttpServer(application(respond), tasks)
@@ -130,6 +131,22 @@ async def _serve(
         await asyncio.wait(background)
     # By now no function runs: what they logged to the end is written before the store closes.
     writer.cancel()
+
+
+async def _consume(stack: Stack, event: Event) -> None:
+    """Deliver an event; its span joins the request that caused it to what it causes."""
+    ctx = context_of(stack, event)
+    started, start_ms = time.perf_counter(), stack.clock.now_ms()
+    status = "ok"
+    try:
+        await stack.catalog.consume(ctx, event)
+    except BaseException as error:
+        status = type(error).__name__
+        raise
+    finally:
+        duration_ms = (time.perf_counter() - started) * 1000
+        detail = {"key": event.key, "attempt": event.attempt}
+        stack.traces.record(ctx.span, event.topic, "event", start_ms, duration_ms, status, detail)
 
 
 def _functions_config(settings: Settings, endpoint: str, server: HttpServer) -> FunctionsConfig:
