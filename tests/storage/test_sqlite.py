@@ -5,7 +5,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -68,6 +68,14 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """Closed even when the test fails: its threads would outlive the tests."""
+    opened = await SqliteStore.open(tmp_path / "s.db", KEY)
+    yield opened
+    await opened.close()
 
 
 def spawn(program: str, path: Path) -> "subprocess.Popen[bytes]":
@@ -206,9 +214,8 @@ class _Broken:
         raise dbapi2.OperationalError("disk I/O error")
 
 
-async def test_reads_never_go_back_nor_mix_two_commits(tmp_path: Path) -> None:
+async def test_reads_never_go_back_nor_mix_two_commits(store: SqliteStore) -> None:
     """Brief reads of hot pairs, of the database, and of threads, while commits go on."""
-    store = await SqliteStore.open(tmp_path / "s.db", KEY)
     written = 0
     stop = False
 
@@ -250,11 +257,9 @@ async def test_reads_never_go_back_nor_mix_two_commits(tmp_path: Path) -> None:
             readers.create_task(readings(brief=True, misses=True, count=1000))
         assert seen[0] > 0
         stop = True
-    await store.close()
 
 
-async def test_a_thread_that_has_shown_a_commit_is_not_contradicted(tmp_path: Path) -> None:
-    store = await SqliteStore.open(tmp_path / "s.db", KEY)
+async def test_a_thread_that_has_shown_a_commit_is_not_contradicted(store: SqliteStore) -> None:
     await store.write(lambda tx: tx.put(b"n", b"0"))
     for number in range(1, 300):
         value = b"%d" % number
@@ -264,7 +269,6 @@ async def test_a_thread_that_has_shown_a_commit_is_not_contradicted(tmp_path: Pa
                 in_thread = await store.read(lambda tx: int(tx.get(b"n") or b""))
                 here = await store.read(lambda tx: int(tx.get(b"n") or b""), brief=True)
                 assert here >= in_thread
-    await store.close()
 
 
 async def test_a_commit_that_cannot_begin_fails_its_callers_and_no_later_ones(
