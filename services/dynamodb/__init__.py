@@ -1,4 +1,21 @@
-from fogbank.services.dynamodb import batches, items, reads, table_updates, tables
+from fogbank.services.dynamodb import (
+    batches,
+    items,
+    reads,
+    table_updates,
+    tables,
+    tags,
+    transactions,
+)
 from fogbank.services.dynamodb.service import service
 
-__all__ = ["batches", "items", "reads", "service", "table_updates", "tables"]
+__all__ = [
+    "batches",
+    "items",
+    "reads",
+    "service",
+    "table_updates",
+    "tables",
+    "tags",
+    "transactions",
+]

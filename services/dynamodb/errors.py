@@ -70,3 +70,10 @@ def missing(member: str) -> ValidationException:
         f"1 validation error detected: Value null at '{member}' failed to satisfy constraint: "
         "Member must not be null"
     )
+
+
+class AccessDeniedException(AwsError):
+    code = "AccessDeniedException"
+
+    def __init__(self, caller_arn: str, resource: str) -> None:
+        super().__init__(f"User: {caller_arn} is not authorized to access resource: {resource}")

@@ -11,7 +11,7 @@ import orjson
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema, stored
-from fogbank.services.dynamodb.definitions import check_create
+from fogbank.services.dynamodb.definitions import check_create, merged_tags
 from fogbank.services.dynamodb.descriptions import describe
 from fogbank.services.dynamodb.errors import ResourceInUseException, ValidationException
 from fogbank.services.dynamodb.schema import Record
@@ -110,10 +110,12 @@ def _new_record(ctx: Context, name: str, request: Input, now_ms: int) -> Record:
     for member in (
         *("LocalSecondaryIndexes", "GlobalSecondaryIndexes", "BillingMode", "TableClass"),
         *("ProvisionedThroughput", "DeletionProtectionEnabled", "WarmThroughput"),
-        *("OnDemandThroughput", "Tags"),
+        "OnDemandThroughput",
     ):
         if request.get(member) is not None:
             record[member] = request[member]
+    if request.get("Tags"):
+        record["Tags"] = merged_tags(request["Tags"], [])
     if record.get("BillingMode") == "PAY_PER_REQUEST":
         record["WasOnDemandMs"] = now_ms
     set_stream(record, request.get("StreamSpecification"), now_ms)

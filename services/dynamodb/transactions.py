@@ -1,0 +1,339 @@
+"""All or nothing: up to 100 actions on items of any tables, in one transaction of the store.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from fogbank.services.context import Context, Input, Output
+from fogbank.services.dynamodb import schema, stored, values
+from fogbank.services.dynamodb.capacity import consumed, read_units, wanted
+from fogbank.services.dynamodb.errors import (
+    ConditionalCheckFailedException,
+    IdempotentParameterMismatchException,
+    TransactionCanceledException,
+    ValidationException,
+    missing,
+)
+from fogbank.services.dynamodb.items import (
+    DELETE_SHAPE,
+    GET_SHAPE,
+    PUT_SHAPE,
+    UPDATE_SHAPE,
+    AnyProjection,
+    Change,
+    Guard,
+    Work,
+    check_size,
+    collection_metrics,
+    delete_work,
+    guard_of,
+    projection_of,
+    put_work,
+    update_work,
+    write_cost,
+)
+from fogbank.services.dynamodb.keys import check_key, item_key
+from fogbank.services.dynamodb.schema import Table
+from fogbank.services.dynamodb.scope import Scope, scope_of
+from fogbank.services.dynamodb.service import service
+from fogbank.services.dynamodb.shapes import STRING, check
+from fogbank.services.dynamodb.updates import update
+from fogbank.services.dynamodb.values import Item
+from fogbank.storage.keys import pack, span, unpack
+from fogbank.storage.kv import Reader, Writer
+
+ACTIONS_MAX = 100
+TOKEN_LIFE_MS = 10 * 60 * 1000
+# Tokens that a request with a token forgets, once they have expired.
+FORGOTTEN_MAX = 20
+DUPLICATES = "Transaction request cannot include multiple operations on one item"
+
+_WRITE_SHAPE = {
+    "TransactItems!": [
+        {
+            "ConditionCheck": {**DELETE_SHAPE, "ConditionExpression!": STRING},
+            "Put": PUT_SHAPE,
+            "Delete": DELETE_SHAPE,
+            "Update": {**UPDATE_SHAPE, "UpdateExpression!": STRING},
+        }
+    ],
+    "ClientRequestToken": STRING,
+    "ReturnConsumedCapacity": STRING,
+    "ReturnItemCollectionMetrics": STRING,
+}
+_GET_SHAPE = {"TransactItems!": [{"Get!": GET_SHAPE}], "ReturnConsumedCapacity": STRING}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One write of a transaction, ready to run; `item` has its key."""
+
+    given: str
+    record_key: bytes
+    item: Item
+    work: Work
+
+
+@service.operation("TransactWriteItems")
+async def transact_write_items(ctx: Context, request: Input) -> Output:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
+    check(request, _WRITE_SHAPE)
+    _check_count(request["TransactItems"])
+    actions = [_action(ctx, one) for one in request["TransactItems"]]
+    now_ms = ctx.clock.now_ms()
+    token = request.get("ClientRequestToken")
+
+    def work(tx: Writer) -> list[Change] | None:
+        if token is not None and _is_repeated(ctx, tx, token, request, now_ms):
+            return None
+        return run(tx, actions, now_ms)
+
+    changes = await ctx.store.write(work)
+    return _written(request, actions, changes)
+
+
+def _check_count(given: list[Any]) -> None:
+    if not 1 <= len(given) <= ACTIONS_MAX:
+        bound = "greater than or equal to 1" if not given else "less than or equal to 100"
+        raise ValidationException(
+            f"1 validation error detected: Value '{given}' at 'transactItems' failed to satisfy "
+            f"constraint: Member must have length {bound}"
+        )
+
+
+def _action(ctx: Context, given: dict[str, Any]) -> Action:
+    present = [kind for kind in _BUILDERS if given.get(kind) is not None]
+    if len(present) != 1:
+        raise ValidationException(
+            "TransactItems can only contain one of Check, Put, Update or Delete"
+        )
+    request = given[present[0]]
+    name = schema.name_of(ctx.world, request["TableName"])
+    item, work = _BUILDERS[present[0]](request)
+    return Action(request["TableName"], schema.table_key(ctx.world, name), item, work)
+
+
+def _put(request: Input) -> tuple[Item, Work]:
+    scope = scope_of(request, ("ConditionExpression",))
+    item, size = values.item(request["Item"])
+    check_size(size)
+    guard = guard_of(request, scope)
+    scope.finish()
+    return item, put_work(item, stored.seal(item, size), guard)
+
+
+def _delete(request: Input) -> tuple[Item, Work]:
+    key, guard = _key_and_guard(request)
+    return key, delete_work(key, guard)
+
+
+def _check(request: Input) -> tuple[Item, Work]:
+    key, guard = _key_and_guard(request)
+
+    def work(tx: Writer, table: Table, now_ms: int) -> Change:
+        check_key(table, key)
+        old = tx.get(item_key(table, key))
+        guard.check(old)
+        return Change(table, old, old, {})
+
+    return key, work
+
+
+def _key_and_guard(request: Input) -> tuple[Item, Guard]:
+    scope = scope_of(request, ("ConditionExpression",))
+    key, _ = values.item(request["Key"])
+    guard = guard_of(request, scope)
+    scope.finish()
+    return key, guard
+
+
+def _update(request: Input) -> tuple[Item, Work]:
+    scope = scope_of(request, ("UpdateExpression", "ConditionExpression"))
+    key, _ = values.item(request["Key"])
+    compiled = scope.use(update(request["UpdateExpression"]))
+    guard = guard_of(request, scope)
+    scope.finish()
+    return key, update_work(key, compiled, guard, scope)
+
+
+_BUILDERS: dict[str, Callable[[Input], tuple[Item, Work]]] = {
+    "ConditionCheck": _check,
+    "Put": _put,
+    "Delete": _delete,
+    "Update": _update,
+}
+
+
+def run(tx: Writer, actions: list[Action], now_ms: int) -> list[Change]:
+    """Every action is done; raises TransactionCanceledException, with a reason for each, if not."""
+    tables = [schema.load(tx, action.record_key, now_ms) for action in actions]
+    _refuse_duplicates(tables, [action.item for action in actions])
+    changes: list[Change] = []
+    reasons: list[dict[str, Any]] = []
+    for action, table in zip(actions, tables, strict=True):
+        try:
+            changes.append(action.work(tx, table, now_ms))
+            reasons.append({"Code": "None"})
+        except ConditionalCheckFailedException as error:
+            reasons.append(
+                {"Code": "ConditionalCheckFailed", "Message": error.message, **error.fields}
+            )
+        except ValidationException as error:
+            reasons.append({"Code": "ValidationError", "Message": error.message})
+    if len(changes) < len(actions):
+        raise TransactionCanceledException(reasons)
+    return changes
+
+
+def _refuse_duplicates(tables: list[Table], items: list[Item]) -> None:
+    seen = set()
+    for table, item in zip(tables, items, strict=True):
+        key = (table.arn, *(repr(item.get(name)) for name in table.key_names))
+        if key in seen:
+            raise ValidationException(DUPLICATES)
+        seen.add(key)
+
+
+def _is_repeated(ctx: Context, tx: Writer, token: str, request: Input, now_ms: int) -> bool:
+    """Whether this request was done before; it is remembered for ten minutes if not."""
+    place = ("dynamodb", ctx.world.account, ctx.world.region)
+    _forget(tx, place, now_ms)
+    digest = sha256(orjson.dumps(request["TransactItems"], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    key = pack(*place, "token", token)
+    raw = tx.get(key)
+    if raw is not None:
+        known = orjson.loads(raw)
+        if now_ms < known["expires_ms"]:
+            if known["digest"] != digest:
+                raise IdempotentParameterMismatchException
+            return True
+    expires_ms = now_ms + TOKEN_LIFE_MS
+    tx.put(key, orjson.dumps({"digest": digest, "expires_ms": expires_ms}))
+    tx.put(pack(*place, "token-expiry", expires_ms, token), b"")
+    return False
+
+
+def _forget(tx: Writer, place: tuple[str, str, str], now_ms: int) -> None:
+    start, _ = span(*place, "token-expiry")
+    for count, (key, _) in enumerate(tx.range(start, pack(*place, "token-expiry", now_ms))):
+        if count >= FORGOTTEN_MAX:
+            break
+        token = unpack(key)[-1]
+        raw = tx.get(pack(*place, "token", token))
+        if raw is not None and orjson.loads(raw)["expires_ms"] <= now_ms:
+            tx.delete(pack(*place, "token", token))
+        tx.delete(key)
+
+
+def _written(request: Input, actions: list[Action], changes: list[Change] | None) -> Output:
+    answer: Output = {}
+    if changes is None:
+        return answer
+    mode = wanted(request)
+    if mode:
+        answer["ConsumedCapacity"] = _capacity(mode, changes)
+    if request.get("ReturnItemCollectionMetrics") == "SIZE":
+        metrics: dict[str, list[dict[str, Any]]] = {}
+        for action, change in zip(actions, changes, strict=True):
+            found = collection_metrics(change.table, action.item)
+            if found is not None:
+                metrics.setdefault(action.given, []).append(found)
+        answer["ItemCollectionMetrics"] = metrics
+    return answer
+
+
+def _capacity(mode: str, changes: list[Change]) -> list[dict[str, Any]]:
+    """A transaction writes everything twice: once to prepare, once to commit."""
+    tables: dict[str, Table] = {}
+    units: dict[str, float] = {}
+    indexes: dict[str, dict[str, float]] = {}
+    for change in changes:
+        arn = change.table.arn
+        tables[arn] = change.table
+        units[arn] = units.get(arn, 0.0) + 2 * write_cost(change)
+        for name, some in change.index_units.items():
+            mine = indexes.setdefault(arn, {})
+            mine[name] = mine.get(name, 0.0) + 2 * some
+    return [
+        consumed(table, mode, units[arn], indexes.get(arn), "WriteCapacityUnits")
+        for arn, table in tables.items()
+    ]
+
+
+@dataclass(slots=True)
+class _Get:
+    record_key: bytes
+    key: Item
+    projection: AnyProjection | None
+    scope: Scope
+
+
+@service.operation("TransactGetItems")
+async def transact_get_items(ctx: Context, request: Input) -> Output:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactGetItems.html"""
+    check(request, _GET_SHAPE)
+    _check_count(request["TransactItems"])
+    gets = [_get(ctx, one["Get"]) for one in request["TransactItems"]]
+    now_ms = ctx.clock.now_ms()
+
+    def work(tx: Reader) -> list[tuple[Table, bytes | None]]:
+        tables = [schema.load(tx, one.record_key, now_ms) for one in gets]
+        _refuse_duplicates(tables, [one.key for one in gets])
+        reasons: list[dict[str, Any]] = []
+        for one, table in zip(gets, tables, strict=True):
+            try:
+                check_key(table, one.key)
+                reasons.append({"Code": "None"})
+            except ValidationException as error:
+                reasons.append({"Code": "ValidationError", "Message": error.message})
+        if any(reason["Code"] != "None" for reason in reasons):
+            raise TransactionCanceledException(reasons)
+        return [
+            (table, tx.get(item_key(table, one.key)))
+            for one, table in zip(gets, tables, strict=True)
+        ]
+
+    found = await ctx.store.read(work)
+    answer: Output = {"Responses": []}
+    for one, (_, raw) in zip(gets, found, strict=True):
+        if raw is None:
+            answer["Responses"].append({})
+            continue
+        item = stored.open_(raw)
+        answer["Responses"].append(
+            {"Item": item if one.projection is None else one.projection.of(item, one.scope)}
+        )
+    mode = wanted(request)
+    if mode:
+        answer["ConsumedCapacity"] = _read_capacity(mode, found)
+    return answer
+
+
+def _get(ctx: Context, request: Input) -> _Get:
+    if request.get("Key") is None:
+        raise missing("transactItems.1.member.get.key")
+    name = schema.name_of(ctx.world, request["TableName"])
+    scope = scope_of(request, ("ProjectionExpression",))
+    key, _ = values.item(request["Key"])
+    chosen = projection_of(request, scope)
+    scope.finish()
+    return _Get(schema.table_key(ctx.world, name), key, chosen, scope)
+
+
+def _read_capacity(mode: str, found: list[tuple[Table, bytes | None]]) -> list[dict[str, Any]]:
+    tables: dict[str, Table] = {}
+    units: dict[str, float] = {}
+    for table, raw in found:
+        size = 0 if raw is None else stored.size_of(raw)
+        tables[table.arn] = table
+        units[table.arn] = units.get(table.arn, 0.0) + 2 * read_units(size, consistent=True)
+    return [
+        consumed(table, mode, units[arn], None, "ReadCapacityUnits")
+        for arn, table in tables.items()
+    ]

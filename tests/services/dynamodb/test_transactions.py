@@ -1,0 +1,102 @@
+"""Transactions: all or nothing, with a reason for each action."""
+
+from typing import Any
+
+import pytest
+
+from fogbank.services.errors import AwsError
+from tests.services.dynamodb.calls import Calls
+from tests.services.dynamodb.test_tables import MUSIC
+
+
+def key(song: str) -> dict[str, Any]:
+    return {"artist": {"S": "a"}, "song": {"S": song}}
+
+
+def put(song: str, **more: Any) -> dict[str, Any]:
+    return {"Put": {"TableName": "music", "Item": key(song), **more}}
+
+
+async def music() -> Calls:
+    calls = Calls()
+    await calls("CreateTable", **MUSIC)
+    return calls
+
+
+async def test_a_transaction_does_all_of_its_actions() -> None:
+    calls = await music()
+    await calls("TransactWriteItems", TransactItems=[put("x"), put("y")])
+    got = await calls(
+        "TransactGetItems",
+        TransactItems=[
+            {"Get": {"TableName": "music", "Key": key(song)}} for song in ("x", "y", "z")
+        ],
+    )
+    assert got == {"Responses": [{"Item": key("x")}, {"Item": key("y")}, {}]}
+
+
+async def test_a_failed_condition_undoes_all_and_gives_each_reason() -> None:
+    calls = await music()
+    await calls("PutItem", TableName="music", Item=key("x"))
+    absent = {"ConditionExpression": "attribute_not_exists(artist)"}
+    with pytest.raises(AwsError) as caught:
+        await calls(
+            "TransactWriteItems",
+            TransactItems=[
+                put("x", **absent, ReturnValuesOnConditionCheckFailure="ALL_OLD"),
+                put("y", **absent),
+            ],
+        )
+    assert caught.value.code == "TransactionCanceledException"
+    assert caught.value.message == (
+        "Transaction cancelled, please refer cancellation reasons for specific reasons "
+        "[ConditionalCheckFailed, None]"
+    )
+    assert caught.value.fields["CancellationReasons"] == [
+        {
+            "Code": "ConditionalCheckFailed",
+            "Message": "The conditional request failed",
+            "Item": key("x"),
+        },
+        {"Code": "None"},
+    ]
+    assert await calls("GetItem", TableName="music", Key=key("y")) == {}
+
+
+async def test_one_item_takes_part_once() -> None:
+    calls = await music()
+    with pytest.raises(AwsError, match="cannot include multiple operations on one item"):
+        await calls("TransactWriteItems", TransactItems=[put("x"), put("x")])
+
+
+async def test_a_token_makes_a_repetition_do_nothing_for_ten_minutes() -> None:
+    calls = await music()
+    add = {
+        "Update": {
+            "TableName": "music",
+            "Key": key("x"),
+            "UpdateExpression": "ADD n :one",
+            "ExpressionAttributeValues": {":one": {"N": "1"}},
+        }
+    }
+    for _ in range(2):
+        await calls("TransactWriteItems", TransactItems=[add], ClientRequestToken="t")
+    got = await calls("GetItem", TableName="music", Key=key("x"))
+    assert got["Item"]["n"] == {"N": "1"}
+    with pytest.raises(AwsError) as caught:
+        await calls("TransactWriteItems", TransactItems=[put("y")], ClientRequestToken="t")
+    assert caught.value.code == "IdempotentParameterMismatchException"
+    calls.clock.advance(601)
+    await calls("TransactWriteItems", TransactItems=[add], ClientRequestToken="t")
+    got = await calls("GetItem", TableName="music", Key=key("x"))
+    assert got["Item"]["n"] == {"N": "2"}
+
+
+async def test_a_transaction_costs_twice() -> None:
+    calls = await music()
+    answer = await calls(
+        "TransactWriteItems", TransactItems=[put("x"), put("y")], ReturnConsumedCapacity="TOTAL"
+    )
+    assert answer["ConsumedCapacity"] == [
+        {"TableName": "music", "CapacityUnits": 4.0, "WriteCapacityUnits": 4.0}
+    ]
