@@ -13,7 +13,6 @@ import orjson
 from fogbank.functions.ports import Code, FunctionVersion
 from fogbank.services.context import Context, Stack
 from fogbank.services.lambda_ import packages
-from fogbank.services.lambda_.names import LATEST
 from fogbank.services.log_lines import Batch, lines_of
 
 CACHED_MAX = 1024
@@ -71,8 +70,13 @@ class Compiler:
             self._by_record[raw] = fresh
             return fresh
 
+    def retire_all(self, arn: str) -> None:
+        """Environments of the function and of its versions end."""
+        for live in [live for live in self._live if live == arn or live.startswith(f"{arn}:")]:
+            self.retire(live)
+
     def retire(self, arn: str) -> None:
-        """Environments of the function end after the invocation that they are in."""
+        """Environments of this one version end after the invocation that they are in."""
         key = self._live.pop(arn, None)
         if key is not None:
             self._stack.functions.retire(key)
@@ -97,7 +101,7 @@ class Compiler:
             "AssumeRole",
             {
                 "RoleArn": f"arn:aws:iam::{ctx.world.account}:{resource}",
-                "RoleSessionName": arn.rpartition(":")[2],
+                "RoleSessionName": arn.split(":")[6],
                 "DurationSeconds": SESSION_S,
             },
         )
@@ -126,7 +130,7 @@ class Compiler:
         return FunctionVersion(
             key=f"{config['FunctionArn']}:{record['revisions'][0]}:{access_key}",
             name=config["FunctionName"],
-            version=LATEST,
+            version=config["Version"],
             arn=config["FunctionArn"],
             runtime=config["Runtime"],
             handler=config["Handler"],
@@ -155,7 +159,7 @@ def _environment(ctx: Context, config: dict[str, Any]) -> dict[str, str]:
         "AWS_REGION": ctx.world.region,
         "AWS_DEFAULT_REGION": ctx.world.region,
         "AWS_LAMBDA_FUNCTION_NAME": config["FunctionName"],
-        "AWS_LAMBDA_FUNCTION_VERSION": LATEST,
+        "AWS_LAMBDA_FUNCTION_VERSION": config["Version"],
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config["MemorySize"]),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": logging["LogGroup"],

@@ -8,6 +8,8 @@ import hashlib
 import hmac
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
+import orjson
+
 from fogbank.services.context import Context, Stack, World
 from fogbank.services.lambda_ import packages, records
 from fogbank.services.lambda_.names import Target
@@ -27,7 +29,8 @@ async def location(ctx: Context, record: records.Record) -> str:
         fresh = ctx.ids.random_bytes(32)
         secret = await ctx.store.write(lambda tx: _keep(tx, fresh))
     config, world = record["config"], ctx.world
-    path = f"{PATH}{world.account}/{world.region}/{quote(config['FunctionName'])}"
+    name = quote(f"{config['FunctionName']}:{config['Version']}")
+    path = f"{PATH}{world.account}/{world.region}/{name}"
     expires = str(ctx.clock.now_ms() // 1000 + VALID_S)
     query = {
         "sha256": config["CodeSha256"],
@@ -55,14 +58,16 @@ async def download(stack: Stack, path: str, query: str) -> bytes | None:
     sha256, expires = fields.get("sha256", ""), fields.get("expires", "")
     account, _, rest = path.removeprefix(PATH).partition("/")
     region, _, name = rest.partition("/")
-    target = Target(World(account, region), unquote(name), None)
+    function, _, version = unquote(name).partition(":")
+    key = records.stored_key(Target(World(account, region), function, version or None))
 
-    def work(tx: Reader) -> tuple[bytes | None, records.Record | None]:
-        return tx.get(_SECRET_KEY), records.find(tx, target)
+    def work(tx: Reader) -> tuple[bytes | None, bytes | None]:
+        return tx.get(_SECRET_KEY), tx.get(key) if key else None
 
-    secret, record = await stack.store.read(work)
-    if secret is None or record is None:
+    secret, raw = await stack.store.read(work)
+    if secret is None or raw is None:
         return None
+    record = orjson.loads(raw)
     good = hmac.compare_digest(
         _sign(secret, path, sha256, expires).encode(), fields.get("signature", "").encode()
     )

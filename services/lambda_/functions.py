@@ -3,7 +3,7 @@
 from typing import Any
 
 from fogbank.services.context import Context, Input, Output
-from fogbank.services.lambda_ import packages, records, settings
+from fogbank.services.lambda_ import packages, records, settings, versions
 from fogbank.services.lambda_.compiled import compiler_of
 from fogbank.services.lambda_.downloads import location
 from fogbank.services.lambda_.errors import (
@@ -17,8 +17,6 @@ from fogbank.storage.keys import pack
 from fogbank.storage.kv import Reader, Writer
 
 PAGE_DEFAULT = 50
-
-_STATES = ("State", "LastUpdateStatus")
 
 
 @service.operation("CreateFunction")
@@ -34,20 +32,23 @@ async def create_function(ctx: Context, request: Input) -> Output:
         "config": config,
         "tags": {key: value or "" for key, value in (request.get("Tags") or {}).items()},
         "reserved": None,
+        "versions": 0,
     }
     records.begin(record, "create", ctx)
 
-    def work(tx: Writer) -> None:
+    def work(tx: Writer) -> records.Record:
         if records.find(tx, target) is not None:
             raise ResourceConflictException.exists(target.name)
-        record["code"] = ctx.blobs.attach(tx, package.staged)
-        records.save(tx, ctx.world, record)
+        created = {**record, "code": ctx.blobs.attach(tx, package.staged)}
+        published = versions.publish(tx, ctx, created) if request.get("Publish") else created
+        records.save(tx, ctx.world, created)
+        return published
 
     try:
-        await ctx.store.write(work)
+        answered = await ctx.store.write(work)
     finally:
         await ctx.blobs.discard(package.staged)
-    return records.configuration(record, record["settled_ms"] - 1)
+    return records.configuration(answered, record["settled_ms"] - 1)
 
 
 def _new_target(ctx: Context, request: Input) -> Target:
@@ -90,11 +91,11 @@ async def settled(ctx: Context, target: Target) -> records.Record:
     AWS answers at once, and SDK waiters come again after one to five seconds. To hold the answer
     for the few milliseconds that a transition takes here spares each deployment that wait.
     """
-    record = await ctx.store.read(lambda tx: records.require(tx, target), brief=True)
+    record = await ctx.store.read(lambda tx: records.require_version(tx, target), brief=True)
     left_ms = record["settled_ms"] - ctx.clock.now_ms()
     if left_ms > 0:
         await ctx.clock.sleep(left_ms / 1000)
-        record = await ctx.store.read(lambda tx: records.require(tx, target), brief=True)
+        record = await ctx.store.read(lambda tx: records.require_version(tx, target), brief=True)
     return record
 
 
@@ -119,19 +120,13 @@ async def list_functions(ctx: Context, request: Input) -> Output:
         for record in records.all_of(tx, ctx.world, after):
             if len(found) == limit:
                 return {"Functions": found, "NextMarker": found[-1]["FunctionName"]}
-            config = listed(record, now_ms)
+            config = records.listed(record, now_ms)
             if every_version:
                 config["FunctionArn"] += f":{LATEST}"
             found.append(config)
         return {"Functions": found}
 
     return await ctx.store.read(work)
-
-
-def listed(record: records.Record, now_ms: int) -> dict[str, Any]:
-    """The configuration as lists give it: without anything about states."""
-    config = records.configuration(record, now_ms)
-    return {name: config[name] for name in config if not name.startswith(_STATES)}
 
 
 @service.operation("DeleteFunction")
@@ -145,14 +140,17 @@ async def delete_function(ctx: Context, request: Input) -> Output:
 
     def work(tx: Writer) -> None:
         record = records.find(tx, target)
-        if record is None or target.qualifier is not None:
+        if record is None:
             raise ResourceNotFoundException.function(target.qualified_arn)
+        if target.qualifier is not None:
+            versions.delete(tx, ctx, target)
+            return
         tx.delete(records.key_of(ctx.world, target.name))
         tx.delete(policy_key(target))
-        ctx.blobs.release(tx, record["code"])
+        versions.delete_all(tx, ctx, target, record)
 
     await ctx.store.write(work)
-    compiler_of(ctx.stack).retire(target.arn)
+    compiler_of(ctx.stack).retire_all(target.qualified_arn)
     return {"StatusCode": 204}
 
 

@@ -14,7 +14,7 @@ from fogbank.services.lambda_.errors import (
     ResourceNotFoundException,
     TooManyRequestsException,
 )
-from fogbank.services.lambda_.names import LATEST, Target, parse
+from fogbank.services.lambda_.names import Target, parse
 from fogbank.services.lambda_.payloads import check, client_context
 from fogbank.services.lambda_.service import service
 from fogbank.services.log_lines import lines_of
@@ -65,9 +65,9 @@ async def invoke(ctx: Context, request: Input) -> Output:
 
 async def ready(ctx: Context, target: Target) -> Compiled:
     """The function, compiled; waits for the end of its creation, which takes milliseconds."""
-    compiler, key = compiler_of(ctx.stack), records.key_of(target.world, target.name)
-    raw = await ctx.store.read(lambda tx: tx.get(key), brief=True)
-    if raw is None or target.qualifier not in (None, LATEST):
+    compiler, key = compiler_of(ctx.stack), records.stored_key(target)
+    raw = await ctx.store.read(lambda tx: tx.get(key) if key else None, brief=True)
+    if raw is None:
         raise ResourceNotFoundException.function(target.qualified_arn)
     now_ms = ctx.clock.now_ms()
     function = compiler.ready(raw, now_ms) or await compiler.compile(ctx, raw)

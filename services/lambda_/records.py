@@ -18,10 +18,14 @@ from fogbank.storage.kv import Reader, Writer
 
 # How long a creation or an update takes. AWS needs seconds; long enough here to be observed.
 TRANSITION_MS = 50
+VERSION_DIGITS_MAX = 16
+
+_STATES = ("State", "LastUpdateStatus")
 
 # {"config": AWS's members that do not depend on time, "code": the blob's reference,
 #  "revisions": [during the transition, after it], "kind": "create" or "update",
-#  "settled_ms": the transition's end, "tags": {...}, "reserved": concurrency or None}
+#  "settled_ms": the transition's end, "tags": {...}, "reserved": concurrency or None,
+#  "versions": how many were published; of a published version "digest": what it was made of}
 Record = dict[str, Any]
 
 
@@ -29,9 +33,34 @@ def key_of(world: World, name: str) -> bytes:
     return pack("lambda", world.account, world.region, "function", name)
 
 
+def version_key(world: World, name: str, number: int) -> bytes:
+    return pack("lambda", world.account, world.region, "version", name, number)
+
+
+def stored_key(target: Target) -> bytes | None:
+    """Where the record of a function or of a published version is; None for an alias."""
+    if target.qualifier in (None, LATEST):
+        return key_of(target.world, target.name)
+    number = str(target.qualifier)
+    if number.isascii() and number.isdecimal() and len(number) < VERSION_DIGITS_MAX:
+        return version_key(target.world, target.name, int(number))
+    return None
+
+
 def find(tx: Reader, target: Target) -> Record | None:
+    """The record of the function itself, whatever the qualifier."""
     raw = tx.get(key_of(target.world, target.name))
     return None if raw is None else orjson.loads(raw)
+
+
+def require_version(tx: Reader, target: Target) -> Record:
+    """The record of what `target` names: the function or a published version."""
+    key = stored_key(target)
+    raw = None if key is None else tx.get(key)
+    if raw is None:
+        raise ResourceNotFoundException.function(target.qualified_arn)
+    record: Record = orjson.loads(raw)
+    return record
 
 
 def require(tx: Reader, target: Target) -> Record:
@@ -102,6 +131,12 @@ def configuration(record: Record, now_ms: int) -> dict[str, Any]:
         answer["LastUpdateStatusReason"] = "The function is being created."
         answer["LastUpdateStatusReasonCode"] = "Creating"
     return answer
+
+
+def listed(record: Record, now_ms: int) -> dict[str, Any]:
+    """The configuration as lists give it: without anything about states."""
+    config = configuration(record, now_ms)
+    return {name: config[name] for name in config if not name.startswith(_STATES)}
 
 
 def timestamp(now_ms: int) -> str:

@@ -1,7 +1,7 @@
 """Changes of a function's code and configuration."""
 
 from fogbank.services.context import Context, Input, Output
-from fogbank.services.lambda_ import packages, records, settings
+from fogbank.services.lambda_ import packages, records, settings, versions
 from fogbank.services.lambda_.errors import PreconditionFailedException, ResourceNotFoundException
 from fogbank.services.lambda_.names import Target, parse
 from fogbank.services.lambda_.service import service
@@ -24,9 +24,12 @@ async def update_function_code(ctx: Context, request: Input) -> Output:
             record["config"]["Architectures"] = chosen or record["config"]["Architectures"]
         if dry_run:
             return record
-        ctx.blobs.release(tx, record["code"])
-        record["code"] = ctx.blobs.attach(tx, package.staged)
-        return _changed(tx, ctx, record)
+        replaced, record["code"] = record["code"], ctx.blobs.attach(tx, package.staged)
+        versions.release(tx, ctx, target, replaced)
+        records.begin(record, "update", ctx)
+        published = versions.publish(tx, ctx, record) if request.get("Publish") else record
+        records.save(tx, ctx.world, record)
+        return published
 
     try:
         record = await ctx.store.write(work)

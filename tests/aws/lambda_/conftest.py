@@ -18,10 +18,12 @@ def handler(event, context):
 
 
 def package(code: str, name: str = "index.py") -> bytes:
-    """A zip with one file."""
+    """A zip with one file; the same bytes each time."""
     buffer = io.BytesIO()
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o644 << 16
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(name, code)
+        archive.writestr(entry, code)
     return buffer.getvalue()
 
 
