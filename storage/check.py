@@ -16,10 +16,14 @@ _EVENT_MEMBERS = {"id", "created", "due", "body"}
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`where` names a file, a blob or a record; `what` is one line."""
+    """`where` names a file, a blob or a record; `what` is one line.
+
+    `leftover`: nothing is damaged. A crash left something behind that the next start removes.
+    """
 
     where: str
     what: str
+    leftover: bool = False
 
 
 Check = Callable[[Reader], Iterator[Problem]]
@@ -54,7 +58,7 @@ async def _blobs(data: DataDir, *, deep: bool) -> list[Problem]:
         for blob_id in sorted(records - found - released)
     ]
     problems += [
-        Problem(f"blob {blob_id}", "no record names its file")
+        Problem(f"blob {blob_id}", "no record names its file", leftover=True)
         for blob_id in sorted(found - records)
     ]
     for blob_id in sorted(records & found - released):

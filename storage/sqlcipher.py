@@ -11,8 +11,9 @@ from fogbank.storage.kv import StoreDamaged, StoreFailed, StoreFull
 
 Durability = Literal["full", "relaxed"]
 
-# Measured with 1 KB unique values, see ARCHITECTURE.md: 8 KiB pages write fewer bytes a put than
-# 4 KiB ones (where such a row spills to overflow pages) and decrypt faster than 16 KiB ones.
+# Measured with 1 KB unique values, see ARCHITECTURE.md: with rowids 4 KiB pages write as few bytes
+# a put as larger ones and less is encrypted for an overwrite. Without rowids a row lives in the
+# tree's inner pages too, the tree is deep, and a put writes three to five times as much.
 PAGE_BYTES = 4096
 FORMAT_VERSION = 1
 _SYNCHRONOUS = {"full": "FULL", "relaxed": "NORMAL"}
