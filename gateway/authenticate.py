@@ -254,7 +254,13 @@ def _payload(request: HttpRequest, key: ChunkKey | None) -> Body:
         signed, has_trailer = mode
         length = _decoded_length(request)
         decoder = ChunkedDecoder(length, key if signed else None, has_trailer=has_trailer)
-        return Body(_decoded(body, decoder), length=length, trailers=decoder.trailers)
+        names = (request.header(b"x-amz-trailer") or "").lower().split(",")
+        return Body(
+            _decoded(body, decoder),
+            length=length,
+            trailers=decoder.trailers,
+            announced=tuple(name.strip() for name in names if name.strip()),
+        )
     if _SHA256_HEX.fullmatch(announced):
         return Body(_hashed(body, announced.lower()), length=body.length)
     return body

@@ -7,7 +7,8 @@ class Body:
     """`length` is the payload's size in bytes, None while unknown (chunked transfer).
 
     `trailers` are filled when the last piece has been read; names are lower case. A payload that
-    breaks off, or that fails its signature, raises from the iteration.
+    breaks off, or that fails its signature, raises from the iteration. `announced` names the
+    trailers that are to come, before the first piece is read.
     """
 
     def __init__(
@@ -16,10 +17,12 @@ class Body:
         *,
         length: int | None = None,
         trailers: dict[str, str] | None = None,
+        announced: tuple[str, ...] = (),
     ) -> None:
         self._chunks = chunks
         self.length = length
         self.trailers: dict[str, str] = {} if trailers is None else trailers
+        self.announced = announced
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._chunks
