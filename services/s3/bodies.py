@@ -73,8 +73,8 @@ async def receiving_request(
 
     Computed are `algorithms`, or else what the client announces, or else the default.
     """
-    claims = Claims(request)
     body = body_of(request)
+    claims = Claims(request, body)
     length = body.length
     if length is None:
         raise MissingContentLength

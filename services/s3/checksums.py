@@ -10,8 +10,14 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from fogbank.services.body import Body
 from fogbank.services.errors import NotImplementedYet
-from fogbank.services.s3.errors import BadDigest, InvalidDigest, InvalidRequest
+from fogbank.services.s3.errors import (
+    BadDigest,
+    InvalidDigest,
+    InvalidRequest,
+    MalformedTrailerError,
+)
 
 # Computed for every object whose client names no other.
 DEFAULT = "CRC64NVME"
@@ -104,14 +110,15 @@ class Digests:
 class Claims:
     """What a client says of its payload: a Content-MD5, a checksum, or a trailer to come."""
 
-    def __init__(self, request: Mapping[str, Any]) -> None:
+    def __init__(self, request: Mapping[str, Any], body: Body) -> None:
         self.md5 = _md5_claim(request.get("ContentMD5"))
         self._is_part = "PartNumber" in request
         self.checksums = claimed(request)
-        announced = request.get("ChecksumAlgorithm")
-        self.algorithm = next(iter(self.checksums), None)
-        if self.algorithm is None and announced:
-            self.algorithm = known(str(announced), "x-amz-sdk-checksum-algorithm")
+        self._announced = _announced(body)
+        self.algorithm = next(iter([*self.checksums, *self._announced]), None)
+        named = request.get("ChecksumAlgorithm")
+        if self.algorithm is None and named:
+            self.algorithm = known(str(named), "x-amz-sdk-checksum-algorithm")
 
     def check(self, digests: Digests, trailers: Mapping[str, str]) -> None:
         """Raise BadDigest when the payload is not what the client said, trailers included."""
@@ -121,6 +128,8 @@ class Claims:
             raise BadDigest.of_md5(expected, base64.b64encode(digests.md5()).decode())
         values = digests.values()
         said = dict(self.checksums)
+        if not self._announced <= {_TRAILERS.get(name) for name in trailers}:
+            raise MalformedTrailerError
         for name, value in trailers.items():
             algorithm = _TRAILERS.get(name)
             if algorithm is not None:
@@ -135,6 +144,19 @@ class Claims:
                 raise BadDigest(
                     f"The {algorithm} you specified did not match the calculated checksum."
                 )
+
+
+def _announced(body: Body) -> set[str]:
+    """The algorithms of the checksums that are to come behind the payload."""
+    found: set[str] = set()
+    for name in body.announced:
+        if name.startswith("x-amz-checksum-"):
+            if name not in _TRAILERS:
+                raise InvalidRequest(
+                    "The value specified in the x-amz-trailer header is not supported"
+                )
+            found.add(_TRAILERS[name])
+    return found
 
 
 def claimed(request: Mapping[str, Any]) -> dict[str, str]:

@@ -249,6 +249,16 @@ class BadDigest(AwsError):
         return cls(f"The {algorithm} you specified did not match the calculated checksum.")
 
 
+class MalformedTrailerError(AwsError):
+    code = "MalformedTrailerError"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The request contained trailing data that was not well-formed or did not conform to "
+            "our published schema."
+        )
+
+
 class IncompleteBody(AwsError):
     code = "IncompleteBody"
 

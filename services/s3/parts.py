@@ -15,7 +15,7 @@ from fogbank.services.s3 import (
     reading,
     uploads,
 )
-from fogbank.services.s3.bodies import Received, receiving, receiving_request
+from fogbank.services.s3.bodies import Received, body_of, receiving, receiving_request
 from fogbank.services.s3.numbers import integer, page_size
 from fogbank.services.s3.records import Bucket, Part, Upload, from_bytes, owner, to_bytes
 from fogbank.services.s3.service import service
@@ -30,7 +30,7 @@ async def upload_part(ctx: Context, request: Input) -> Output:
     number = part_number(request)
     bucket, upload = await _look_up(ctx, request)
     attributes.refuse_unbuilt(request, bucket)
-    claims = checksums.Claims(request)
+    claims = checksums.Claims(request, body_of(request))
     if upload.algorithm is not None and claims.algorithm not in (None, upload.algorithm):
         raise errors.InvalidRequest(
             "Checksum Type mismatch occurred, expected checksum Type: "

@@ -134,7 +134,6 @@ def test_a_body_in_unsigned_chunks_with_a_trailer(
                 "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
                 "x-amz-decoded-content-length": "5",
                 "x-amz-trailer": "x-amz-checksum-crc32",
-                "x-amz-sdk-checksum-algorithm": "CRC32",
                 "Content-Encoding": "aws-chunked",
             },
         )

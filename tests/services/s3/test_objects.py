@@ -84,6 +84,25 @@ async def test_a_wrong_checksum_in_a_trailer_is_refused(s3: S3World) -> None:
     assert error.code == "BadDigest"
 
 
+async def test_the_announcement_of_a_trailer_says_what_is_computed(s3: S3World) -> None:
+    trailers = {"x-amz-checksum-sha1": "qvTGHdzF6KLavt4PO0gs2a6pQ00="}
+    body = Body(in_chunks(b"hello"), length=5, trailers=trailers, announced=(*trailers,))
+    answer = await s3("PutObject", Bucket="photos", Key="a", Body=body)
+    assert answer["ChecksumSHA1"] == "qvTGHdzF6KLavt4PO0gs2a6pQ00="
+
+
+async def test_a_trailer_that_is_announced_must_come(s3: S3World) -> None:
+    body = Body(in_chunks(b"hello"), length=5, announced=("x-amz-checksum-crc32",))
+    error = await refused(s3, "PutObject", Bucket="photos", Key="a", Body=body)
+    assert error.code == "MalformedTrailerError"
+
+
+async def test_an_unknown_checksum_in_a_trailer_is_refused(s3: S3World) -> None:
+    body = Body(in_chunks(b"hello"), length=5, announced=("x-amz-checksum-adler",))
+    error = await refused(s3, "PutObject", Bucket="photos", Key="a", Body=body)
+    assert error.message == "The value specified in the x-amz-trailer header is not supported"
+
+
 async def test_a_right_checksum_in_a_trailer_is_stored(s3: S3World) -> None:
     body = Body(in_chunks(b"hello"), length=5, trailers={"x-amz-checksum-crc32": "NhCmhg=="})
     answer = await s3("PutObject", Bucket="photos", Key="a", Body=body, ChecksumAlgorithm="CRC32")
