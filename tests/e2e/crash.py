@@ -105,7 +105,7 @@ def compare(stack: RunningStack, ledger: Ledger) -> list[str]:
         got_item = items.get(name, -1)
         if got_item < written or (got_item != written and f"item/{name}" not in ledger.doubtful):
             wrong.append(f"item {name} is of version {got_item}, acknowledged was {written}")
-    index = dynamodb.get_paginator("scan").paginate(TableName=TABLE, IndexName="by")
+    index = dynamodb.get_paginator("scan").paginate(TableName=TABLE, IndexName="by-writer")
     indexed = {row["id"]["S"]: int(row["v"]["N"]) for page in index for row in page["Items"]}
     if indexed != items:
         wrong.append(f"the index disagrees with the table: {indexed.items() ^ items.items()}")
@@ -126,7 +126,7 @@ def set_up(stack: RunningStack) -> None:
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         GlobalSecondaryIndexes=[
             {
-                "IndexName": "by",
+                "IndexName": "by-writer",
                 "KeySchema": [{"AttributeName": "by", "KeyType": "HASH"}],
                 "Projection": {"ProjectionType": "ALL"},
             }
