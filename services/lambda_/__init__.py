@@ -1,11 +1,11 @@
 from fogbank.services.lambda_ import (
     asynchronous,
-    concurrency,
     downloads,
     functions,
     invocations,
     permissions,
     tags,
+    unset,
     updates,
     versions,
 )
@@ -13,13 +13,13 @@ from fogbank.services.lambda_.service import service
 
 __all__ = [
     "asynchronous",
-    "concurrency",
     "downloads",
     "functions",
     "invocations",
     "permissions",
     "service",
     "tags",
+    "unset",
     "updates",
     "versions",
 ]

@@ -92,9 +92,8 @@ async def settled(ctx: Context, target: Target) -> records.Record:
     for the few milliseconds that a transition takes here spares each deployment that wait.
     """
     record = await ctx.store.read(lambda tx: records.require_version(tx, target), brief=True)
-    left_ms = record["settled_ms"] - ctx.clock.now_ms()
-    if left_ms > 0:
-        await ctx.clock.sleep(left_ms / 1000)
+    while not records.is_settled(record, ctx.clock.now_ms()):
+        await ctx.clock.sleep(max(1, record["settled_ms"] - ctx.clock.now_ms()) / 1000)
         record = await ctx.store.read(lambda tx: records.require_version(tx, target), brief=True)
     return record
 

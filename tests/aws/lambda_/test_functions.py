@@ -298,3 +298,18 @@ def test_what_terraform_reads_of_a_plain_function(functions: Any, deploy: Deploy
     )
     (version,) = functions.list_versions_by_function(FunctionName="f")["Versions"]
     assert (version["Version"], version["FunctionArn"]) == ("$LATEST", f"{arn}:$LATEST")
+
+
+def test_what_a_function_does_not_have_is_told_as_by_aws(
+    functions: Any, deploy: Deploy, account: str
+) -> None:
+    arn = deploy("f")["FunctionArn"]
+    text = f"The function {arn}:$LATEST doesn't have an EventInvokeConfig"
+    found = error_of(lambda: functions.get_function_event_invoke_config(FunctionName="f"))
+    assert found == ("ResourceNotFoundException", text, 404)
+    text = "The resource you requested does not exist."
+    found = error_of(lambda: functions.get_function_url_config(FunctionName="f"))
+    assert found == ("ResourceNotFoundException", text, 404)
+    assert functions.list_aliases(FunctionName="f")["Aliases"] == []
+    recursion = functions.get_function_recursion_config(FunctionName="f")
+    assert recursion["RecursiveLoop"] == "Terminate"
