@@ -244,7 +244,7 @@ async def list_buckets(ctx: Context, request: Input) -> Output:
     shown: list[dict[str, Any]] = [
         {
             "Name": bucket.name,
-            "CreationDate": bucket.created_ms / 1000,
+            "CreationDate": bucket.created_ms // 1000,
             "BucketArn": arn(bucket.name),
         }
         | ({"BucketRegion": bucket.region} if paged else {})

@@ -125,7 +125,7 @@ async def copy_object(ctx: Context, request: Input) -> Output:
     return {
         "CopyObjectResult": {
             "ETag": f'"{new.etag}"',
-            "LastModified": new.modified_ms / 1000,
+            "LastModified": new.modified_ms // 1000,
             **checksums.output(new.checksums),
             "ChecksumType": new.checksum_type,
         },

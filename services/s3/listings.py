@@ -93,6 +93,8 @@ def entry(
     found = from_bytes(StoredObject, raw)
     shown = {
         "Key": spell(key),
+        # AWS tells whole seconds. Then `aws s3 sync` sends a file again that was written and sent
+        # within one second, which is rare with a cloud and usual with a stack on one's machine.
         "LastModified": found.modified_ms / 1000,
         "ETag": f'"{found.etag}"',
         "ChecksumAlgorithm": list(found.checksums),

@@ -68,7 +68,7 @@ async def upload_part_copy(ctx: Context, request: Input) -> Output:
     return {
         "CopyPartResult": {
             "ETag": f'"{part.etag}"',
-            "LastModified": part.modified_ms / 1000,
+            "LastModified": part.modified_ms // 1000,
             **shown,
         },
         **attributes.ENCRYPTED,
@@ -163,7 +163,7 @@ async def list_parts(ctx: Context, request: Input) -> Output:
 def _shown(upload: Upload, number: int, part: Part) -> dict[str, Any]:
     return {
         "PartNumber": number,
-        "LastModified": part.modified_ms / 1000,
+        "LastModified": part.modified_ms // 1000,
         "ETag": f'"{part.etag}"',
         "Size": part.size,
         **(checksums.output(part.checksums) if upload.algorithm else {}),

@@ -356,7 +356,7 @@ def _shown(ctx: Context, upload: Upload, spell: Spelling) -> dict[str, Any]:
     return {
         "UploadId": upload.id,
         "Key": spell(upload.key),
-        "Initiated": upload.initiated_ms / 1000,
+        "Initiated": upload.initiated_ms // 1000,
         "StorageClass": upload.storage_class,
         "Owner": owner(ctx.world.account),
         "Initiator": initiator(upload),

@@ -30,7 +30,7 @@ async def test_an_entry_says_what_aws_says(filled: S3World) -> None:
     assert answer["Contents"] == [
         {
             "Key": "a/1",
-            "LastModified": 1_700_000_000.0,
+            "LastModified": 1_700_000_000,
             "ETag": '"9dd4e461268c8034f5c8564e155c67a6"',
             "ChecksumAlgorithm": ["CRC64NVME"],
             "ChecksumType": "FULL_OBJECT",
