@@ -15,6 +15,7 @@ class Process:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._handle = -1
+        self._status: int | None = None
         if hasattr(os, "pidfd_open"):
             with contextlib.suppress(OSError):
                 self._handle = os.pidfd_open(pid)
@@ -44,9 +45,21 @@ class Process:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+        if self._status is not None:
+            os.close(self._status)
+            self._status = None
 
     def memory_peak_bytes(self) -> int:
-        return _status_bytes(self.pid, b"VmHWM:")
+        # Kept open: this is read at the end of every invocation.
+        if self._status is None:
+            try:
+                self._status = os.open(f"/proc/{self.pid}/status", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                return 0
+        try:
+            return _field_bytes(os.pread(self._status, 4096, 0), b"VmHWM:")
+        except OSError:
+            return 0
 
 
 async def _readable(descriptor: int, timeout_s: float) -> None:
@@ -95,6 +108,10 @@ def _status_bytes(pid: int, name: bytes) -> int:
         text = Path(f"/proc/{pid}/status").read_bytes()
     except OSError:
         return 0
+    return _field_bytes(text, name)
+
+
+def _field_bytes(text: bytes, name: bytes) -> int:
     start = text.find(name)
     if start < 0:
         return 0

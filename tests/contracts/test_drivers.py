@@ -309,7 +309,7 @@ set -eu
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
 while :; do
   event=$(curl -sS -D "/tmp/head.$$" "$api/next")
-  id=$(sed -n 's/^Lambda-Runtime-Aws-Request-Id: \\([^\\r]*\\).*/\\1/Ip' "/tmp/head.$$" | tr -d '\\r')
+  id=$(grep -i '^Lambda-Runtime-Aws-Request-Id:' "/tmp/head.$$" | tr -d '\\r' | cut -d' ' -f2)
   rm -f "/tmp/head.$$"
   echo "handling $_HANDLER"
   curl -sS -o /dev/null -d "{\\"you sent\\": $event}" "$api/$id/response"
@@ -348,6 +348,14 @@ async def test_a_wrapper_starts_the_runtime(functions: FunctionPool) -> None:
     assert await value(functions, built) == "yes"
 
 
+def _tree(package: Path, name: str) -> dict[str, bytes]:
+    return {
+        f"{name}/{path.relative_to(package)}": path.read_bytes()
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
 async def test_awss_own_runtime_client_runs_unmodified(functions: FunctionPool) -> None:
     files: dict[str, str | bytes] = {
         "main.py": """
@@ -364,13 +372,10 @@ def handler(event, context):
     for name in ("awslambdaric", "simplejson", "snapshot_restore_py"):
         found = importlib.util.find_spec(name)
         assert found is not None and found.origin is not None
-        package = Path(found.origin).parent
-        for path in package.rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                files[f"{name}/{path.relative_to(package)}"] = path.read_bytes()
+        files.update(_tree(Path(found.origin).parent, name))
     native = importlib.util.find_spec("runtime_client")
     assert native is not None and native.origin is not None
-    files[Path(native.origin).name] = Path(native.origin).read_bytes()
+    files[Path(native.origin).name] = Path(native.origin).read_bytes()  # noqa: ASYNC240
     log = Log()
     built = version(files, log=log)
     request = invocation({"a": 1})

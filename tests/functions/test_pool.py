@@ -78,9 +78,7 @@ async def test_a_runtime_that_cannot_run_here_says_so(make: Make) -> None:
 
 
 @pytest.mark.parametrize("runtime", ["python3.8", "python3.13", "python3.14"])
-async def test_each_python_runtime_finds_the_nearest_interpreter(
-    make: Make, runtime: str
-) -> None:
+async def test_each_python_runtime_finds_the_nearest_interpreter(make: Make, runtime: str) -> None:
     functions, _ = await make(Limits())
     source = "import sys\ndef handler(event, context):\n    return sys.version_info[:2]\n"
     assert (await value(functions, version(source, runtime=runtime)))[0] == 3
