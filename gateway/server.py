@@ -28,6 +28,8 @@ BACKLOG = 2048
 # A client that sends the head of a request has this long to finish it.
 HEAD_S = 30.0
 LINGER_S = 2.0
+BODILESS = frozenset({204, 304})
+JOINED_BYTES_MAX = 64 * 1024
 
 _UNSAFE_IN_VALUE = re.compile(b"[\x00-\x08\x0a-\x1f\x7f]")
 _UNSAFE_IN_NAME = re.compile(b'[\x00-\x20\x7f()<>@,;:\\[\\]={}\\\\"]')
@@ -66,6 +68,14 @@ def close_gently(transport: asyncio.Transport, *, unread: bool) -> None:
 class Cycle(RequestResponseCycle):
     """One request and its response: header names go out as they are given."""
 
+    _head = b""
+    _is_bodiless = False
+
+    def _apart(self, body: bytes) -> bytes:
+        """Write the head by itself: copying a large piece to join them costs more."""
+        self.transport.write(self._head)
+        return body
+
     async def run_asgi(self, app: Any) -> None:
         try:
             await app(self.scope, self.receive, self.send)
@@ -98,6 +108,7 @@ class Cycle(RequestResponseCycle):
         if self.waiting_for_100_continue:
             self.keep_alive = False
             self.waiting_for_100_continue = False
+        self._is_bodiless = self.scope["method"] == "HEAD" or status in BODILESS
         content = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status]
         for name, value in self.default_headers:
             content += (name, b": ", value, b"\r\n")
@@ -116,31 +127,35 @@ class Cycle(RequestResponseCycle):
                 self.keep_alive = False
                 continue
             content += (name, b": ", value, b"\r\n")
-        if self.chunked_encoding is None and status >= 200 and status not in (204, 304):
+        if self.chunked_encoding is None and not self._is_bodiless:
             if self.scope["http_version"] == "1.0":
                 self.keep_alive = False
                 self.chunked_encoding = False
                 self.expected_content_length = -1
-            elif self.scope["method"] != "HEAD":
+            else:
                 self.chunked_encoding = True
                 content.append(b"transfer-encoding: chunked\r\n")
         content.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
-        self.transport.write(b"".join(content))
+        # Held back until the first piece of the body: a system call for each would cost a small
+        # answer more than all else that the server does for it.
+        self._head = b"".join(content)
 
     def _continue(self, body: bytes, more: bool) -> None:
         assert self.response_started and not self.response_complete
-        if self.scope["method"] == "HEAD":
+        if self._is_bodiless:
             self.expected_content_length = 0
+            body = b""
         elif self.chunked_encoding:
             end = b"" if more else b"0\r\n\r\n"
-            self.transport.write(b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end)
-        elif self.expected_content_length < 0:
-            self.transport.write(body)
-        else:
+            body = b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end
+        elif self.expected_content_length >= 0:
             # Never more bytes than announced: they would be read as the next response.
             assert len(body) <= self.expected_content_length
             self.expected_content_length -= len(body)
-            self.transport.write(body)
+        if self._head:
+            body = self._head + body if len(body) < JOINED_BYTES_MAX else self._apart(body)
+            self._head = b""
+        self.transport.write(body)
         if not more:
             assert self.expected_content_length <= 0
             self.response_complete = True
