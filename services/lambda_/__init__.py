@@ -1,3 +1,5 @@
+"""AWS Lambda: functions, their versions, permissions and invocations."""
+
 from fogbank.services.lambda_ import (
     asynchronous,
     downloads,

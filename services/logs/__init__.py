@@ -1,3 +1,5 @@
+"""CloudWatch Logs: groups, streams and events, searched by patterns."""
+
 from fogbank.services.logs import events, groups, streams, tags
 from fogbank.services.logs.service import service
 

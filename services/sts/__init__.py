@@ -1,3 +1,5 @@
+"""STS: who calls, and temporary credentials."""
+
 from fogbank.services.sts import identity, sessions
 from fogbank.services.sts.service import service
 

@@ -1,3 +1,5 @@
+"""STS's registry of operations; the modules beside it fill it."""
+
 from fogbank.services.registry import Service
 
 service = Service("sts")
