@@ -125,6 +125,11 @@ class Environment:
         except (EnvironmentFailed, BadPackage) as error:
             self._not_started(str(error))
             return
+        if self.state is not State.STARTING:  # the pool was closed meanwhile
+            await self._workshop.driver.destroy(env)
+            self._workshop.packages.release(package)
+            self._package = None
+            return
         self._env = env
         self._output = Output(env.log_pipe, self._stream, self.version.logs, self._workshop.clock)
         loop = asyncio.get_running_loop()
