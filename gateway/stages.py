@@ -20,6 +20,8 @@ from fogbank.services.body import Body
 from fogbank.services.context import Caller, Context, Stack, World
 from fogbank.services.errors import AwsError, InternalFailure
 from fogbank.services.trace import Span
+from fogbank.storage.blobs import BlobStoreFull
+from fogbank.storage.kv import StoreFull
 
 # What a client may choose as a trace id; anything else is not taken over into the trace buffer.
 _TRACE_HEADER = re.compile(r"[\w=:;. \-]{1,256}", re.ASCII)
@@ -28,6 +30,11 @@ _ROUTED_BY_HEAD = frozenset({"rest-xml", "rest-json"})
 
 Page = Callable[[HttpRequest], Awaitable[HttpResponse]]
 ContextOf = Callable[[World, Caller], Context]
+
+
+class ServiceUnavailable(AwsError):
+    code = "ServiceUnavailable"
+    status = 503
 
 
 class _Seen:
@@ -53,6 +60,7 @@ class Gateway:
         log: Log,
         pages: Page,
         data_plane: ExecuteApi,
+        requests_max: int,
     ) -> None:
         self._stack = stack
         self._door = door
@@ -61,6 +69,8 @@ class Gateway:
         self._log = log
         self._pages = pages
         self._data_plane = data_plane
+        self._requests_max = requests_max
+        self._in_progress = 0
         self._known = frozenset(stack.catalog.names())
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
@@ -68,7 +78,10 @@ class Gateway:
         started = time.perf_counter()
         request_id = self._stack.ids.uuid()
         seen = _Seen()
+        self._in_progress += 1
         try:
+            if self._in_progress > self._requests_max:
+                raise ServiceUnavailable("Please reduce your request rate.")
             # Who may read an API's answers is the API's own business (CORS), not the door's.
             api = self._data_plane.address_of(request)
             refusal = (
@@ -91,11 +104,18 @@ class Gateway:
         except AwsError as error:
             seen.error = error.code
             response = self._render(error, seen, request_id)
+        except (StoreFull, BlobStoreFull) as error:
+            seen.error = type(error).__name__
+            self._log.message(f"507 id={request_id} {error}")
+            full = ServiceUnavailable("There is no space left to store anything.")
+            response = self._render(full, seen, request_id)
         except Exception as error:
             # A bug of ours: the client learns the id, the log has the rest.
             seen.error = type(error).__name__
             self._log.failure(request_id, error)
             response = self._render(InternalFailure(), seen, request_id)
+        finally:
+            self._in_progress -= 1
         self._note(request_id, seen, started, response.status)
         extra = self._door.headers_for(request) if seen.service != EXECUTE_API else None
         if extra:

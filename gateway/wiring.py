@@ -117,6 +117,7 @@ async def _serve(
             log=log,
             pages=Pages(stack, settings, log, data, lambda: server.requests_in_progress),
             data_plane=ExecuteApi(stack),
+            requests_max=settings.requests_max,
         )
         chores = [log.run(), server.keep_time(), data.run(), data.outbox.run(deliver)]
         background = [tasks.create_task(chore) for chore in chores]
