@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,6 @@ PERIOD_US = 20_000  # short, so that a throttled function waits briefly
 QUOTA_US_MIN = 1_000  # the kernel's
 CONTROLLERS = ("memory", "cpu", "pids")
 _serial = itertools.count(1)
-FREEZER = "freezer"
 
 
 @dataclass(slots=True)
@@ -66,18 +66,22 @@ class Group:
         facts = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
         return int(facts.get("oom_kill", "0")) > 0
 
-    def freeze(self, frozen: bool) -> bool:
-        """False when this machine has no freezer."""
+    def freeze(self, frozen: bool) -> None:
+        """Its processes stand still, or go on.
+
+        Version 1's freezer is not used: what it has frozen cannot be killed, so it would outlive
+        a server that was itself killed. Stopped processes can, and so can those of version 2.
+        """
+        if self.version == 2:
+            _write(self.paths["memory"] / "cgroup.freeze", "1" if frozen else "0", may_fail=True)
+            return
         try:
-            if self.version == 2:
-                _write(self.paths["memory"] / "cgroup.freeze", "1" if frozen else "0")
-            elif FREEZER in self.paths:
-                _write(self.paths[FREEZER] / "freezer.state", "FROZEN" if frozen else "THAWED")
-            else:
-                return False
+            members = (self.paths["memory"] / "cgroup.procs").read_bytes().split()
         except OSError:
-            return False
-        return True
+            return  # it has been removed
+        for member in members:
+            with contextlib.suppress(OSError):
+                os.kill(int(member), signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def remove(self) -> bool:
         """False while the kernel still has a process in it."""
@@ -110,10 +114,7 @@ class Cgroups:
         name = f"{PREFIX}{os.getpid()}-{next(_serial)}"
         if all((root / controller / "cgroup.procs").exists() for controller in CONTROLLERS):
             self.version = 1
-            kinds = [*CONTROLLERS]
-            if (root / FREEZER / "cgroup.procs").exists():
-                kinds.append(FREEZER)
-            tops = {kind: root / kind for kind in kinds}
+            tops = {kind: root / kind for kind in CONTROLLERS}
         elif (root / "cgroup.controllers").exists():
             missing = set(CONTROLLERS) - set((root / "cgroup.controllers").read_text().split())
             if missing:

@@ -127,8 +127,7 @@ class Environment:
             return
         if self.state is not State.STARTING:  # the pool was closed meanwhile
             await self._workshop.driver.destroy(env)
-            self._workshop.packages.release(package)
-            self._package = None
+            self._release_package()
             return
         self._env = env
         self._output = Output(env.log_pipe, self._stream, self.version.logs, self._workshop.clock)
@@ -159,10 +158,13 @@ class Environment:
             await self._workshop.driver.destroy(env)
         if self._output is not None:
             self._output.deliver()
-        if self._package is not None:
-            self._workshop.packages.release(self._package)
-            self._package = None
+        self._release_package()
         self._move(State.ENDED)
+
+    def _release_package(self) -> None:
+        package, self._package = self._package, None
+        if package is not None:
+            self._workshop.packages.release(package)
 
     def pause(self) -> None:
         if self._env is not None and not self.paused:

@@ -225,7 +225,9 @@ class SandboxDriver:
     def _freeze(self, env: SandboxEnv, frozen: bool, number: signal.Signals) -> None:
         if env.blank.ended:
             return
-        if env.blank.group is None or not env.blank.group.freeze(frozen):
+        if env.blank.group is not None:
+            env.blank.group.freeze(frozen)
+        else:
             env.blank.processes[-1].signal(number)
 
     def usage(self, env: Any) -> Usage:
@@ -241,8 +243,6 @@ class SandboxDriver:
 
     async def destroy(self, env: Any) -> None:
         self._living.discard(env)
-        if env.blank.group is not None:
-            env.blank.group.freeze(False)  # a frozen process cannot die
         await env.blank.destroy()
 
     async def close(self) -> None:

@@ -31,6 +31,9 @@ def handler(event, context):
 async def main():
     async with FunctionPool(FunctionsConfig(driver=sys.argv[1]), SystemClock()) as functions:
         await value(functions, version(SOURCE))
+        if sys.argv[2] == "paused":
+            for environment in functions._pool._home:
+                environment.pause()
         print(functions._scratch.path, flush=True)
         await asyncio.sleep(600)
 
@@ -54,11 +57,12 @@ def remains(owner: int, scratch: str) -> list[str]:
     return found + ([scratch] if Path(scratch).exists() else [])
 
 
+@pytest.mark.parametrize("state", ["idle", "paused"])
 @pytest.mark.parametrize("driver", ["sandbox", "process"])
-def test_nothing_is_left_of_a_killed_owner(driver: str) -> None:
+def test_nothing_is_left_of_a_killed_owner(driver: str, state: str) -> None:
     root = Path(__file__).parents[2]
     owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, driver], stdout=subprocess.PIPE, text=True, cwd=root
+        [sys.executable, "-c", OWNER, driver, state], stdout=subprocess.PIPE, text=True, cwd=root
     )
     assert owner.stdout is not None
     with owner.stdout:
