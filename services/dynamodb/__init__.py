@@ -6,6 +6,7 @@ from fogbank.services.dynamodb import (
     tables,
     tags,
     transactions,
+    ttl,
 )
 from fogbank.services.dynamodb.service import service
 
@@ -18,4 +19,5 @@ __all__ = [
     "tables",
     "tags",
     "transactions",
+    "ttl",
 ]

@@ -19,6 +19,7 @@ from fogbank.services.dynamodb.items import (
     write_cost,
 )
 from fogbank.services.dynamodb.keys import check_key, item_key
+from fogbank.services.dynamodb.moments import moment_of
 from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
@@ -163,14 +164,14 @@ async def batch_write_item(ctx: Context, request: Input) -> Output:
             raise ValidationException(
                 "The batch write request list for a table cannot be null or empty: " + given
             )
-    now_ms = ctx.clock.now_ms()
+    moment = moment_of(ctx)
 
     def work(tx: Writer) -> list[tuple[str, Table, list[tuple[Item, Change]]]]:
         result = []
         for given, name, writes in works:
-            table = schema.load(tx, schema.table_key(ctx.world, name), now_ms)
+            table = schema.load(tx, schema.table_key(ctx.world, name), moment.now_ms)
             _refuse_same_item(table, [item for item, _ in writes])
-            changes = [(item, one(tx, table, now_ms)) for item, one in writes]
+            changes = [(item, one(tx, table, moment)) for item, one in writes]
             result.append((given, table, changes))
         return result
 

@@ -2,8 +2,11 @@
 
 from fogbank.services.dynamodb import stored
 from fogbank.services.dynamodb.capacity import write_units
+from fogbank.services.dynamodb.expiry import note_expiry
 from fogbank.services.dynamodb.keys import index_key
+from fogbank.services.dynamodb.moments import Moment
 from fogbank.services.dynamodb.schema import Index, Table
+from fogbank.services.dynamodb.stream_records import append
 from fogbank.services.dynamodb.values import Item, text_size, value
 from fogbank.storage.kv import Writer
 
@@ -12,7 +15,7 @@ _NO_INDEXES: IndexUnits = {}
 
 
 def change_item(
-    tx: Writer, table: Table, key: bytes, old: bytes | None, new: bytes | None
+    tx: Writer, table: Table, key: bytes, old: bytes | None, new: bytes | None, moment: Moment
 ) -> IndexUnits:
     """The item under `key` goes from `old` to `new`, both as stored; None is absence.
 
@@ -24,10 +27,14 @@ def change_item(
         tx.delete(key)
     else:
         tx.put(key, new)
-    if not table.indexes:
+    if table.stream_view is not None:
+        append(tx, table, moment, key, old, new)
+    if not table.indexes and table.ttl_name is None:
         return _NO_INDEXES
     before = None if old is None else stored.open_(old)
     after = None if new is None else stored.open_(new)
+    if table.ttl_name is not None:
+        note_expiry(tx, table, moment, key, before, after)
     units: IndexUnits = {}
     for index in table.indexes:
         changed = _change_entry(

@@ -77,3 +77,17 @@ class AccessDeniedException(AwsError):
 
     def __init__(self, caller_arn: str, resource: str) -> None:
         super().__init__(f"User: {caller_arn} is not authorized to access resource: {resource}")
+
+
+class ExpiredIteratorException(AwsError):
+    code = "ExpiredIteratorException"
+
+    def __init__(self) -> None:
+        super().__init__("Iterator expired. The iterator was created more than 15 minutes ago.")
+
+
+class TrimmedDataAccessException(AwsError):
+    code = "TrimmedDataAccessException"
+
+    def __init__(self) -> None:
+        super().__init__("The requested records are beyond the trim horizon of 24 hours.")

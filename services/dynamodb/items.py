@@ -14,6 +14,7 @@ from fogbank.services.dynamodb.errors import (
     ValidationException,
 )
 from fogbank.services.dynamodb.keys import check_item, check_key, check_updated, item_key
+from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.paths import Projection, projection, select
 from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope, scope_of
@@ -114,12 +115,12 @@ async def put_item(ctx: Context, request: Input) -> Output:
 
 
 def put_work(item: Item, raw: bytes, guard: Guard) -> "Work":
-    def work(tx: Writer, table: Table, now_ms: int) -> Change:
+    def work(tx: Writer, table: Table, moment: Moment) -> Change:
         check_item(table, item)
         key = item_key(table, item)
         old = tx.get(key)
         guard.check(old)
-        return Change(table, old, raw, change_item(tx, table, key, old, raw))
+        return Change(table, old, raw, change_item(tx, table, key, old, raw, moment))
 
     return work
 
@@ -139,12 +140,12 @@ async def delete_item(ctx: Context, request: Input) -> Output:
 
 
 def delete_work(wanted_key: Item, guard: Guard) -> "Work":
-    def work(tx: Writer, table: Table, now_ms: int) -> Change:
+    def work(tx: Writer, table: Table, moment: Moment) -> Change:
         check_key(table, wanted_key)
         key = item_key(table, wanted_key)
         old = tx.get(key)
         guard.check(old)
-        return Change(table, old, None, change_item(tx, table, key, old, None))
+        return Change(table, old, None, change_item(tx, table, key, old, None, moment))
 
     return work
 
@@ -170,7 +171,7 @@ async def update_item(ctx: Context, request: Input) -> Output:
 
 
 def update_work(wanted_key: Item, compiled: AnyUpdate | None, guard: Guard, scope: Scope) -> "Work":
-    def work(tx: Writer, table: Table, now_ms: int) -> Change:
+    def work(tx: Writer, table: Table, moment: Moment) -> Change:
         check_key(table, wanted_key)
         if compiled is not None:
             _check_no_key(table, compiled.top_names(scope))
@@ -187,7 +188,7 @@ def update_work(wanted_key: Item, compiled: AnyUpdate | None, guard: Guard, scop
             raise ValidationException("Item size to update has exceeded the maximum allowed size")
         check_updated(table, new)
         raw = stored.seal(new, size)
-        return Change(table, old, raw, change_item(tx, table, key, old, raw))
+        return Change(table, old, raw, change_item(tx, table, key, old, raw, moment))
 
     return work
 
@@ -201,13 +202,13 @@ def _check_no_key(table: Table, names: list[str]) -> None:
             )
 
 
-Work = Callable[[Writer, Table, int], Change]
+Work = Callable[[Writer, Table, Moment], Change]
 
 
 async def _write(ctx: Context, name: str, work: Work) -> Change:
     key = schema.table_key(ctx.world, name)
-    now_ms = ctx.clock.now_ms()
-    return await ctx.store.write(lambda tx: work(tx, schema.load(tx, key, now_ms), now_ms))
+    moment = moment_of(ctx)
+    return await ctx.store.write(lambda tx: work(tx, schema.load(tx, key, moment.now_ms), moment))
 
 
 def check_return_values(request: Input) -> None:

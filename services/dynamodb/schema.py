@@ -59,6 +59,8 @@ class Table:
     indexes: tuple[Index, ...]
     prefix: bytes
     stream_view: str | None
+    ttl_name: str | None
+    ttl_prefix: bytes | None
 
     def index(self, name: str) -> Index:
         for index in self.indexes:
@@ -78,6 +80,11 @@ def items_span(world: World, table_id: str) -> tuple[bytes, bytes]:
 
 def indexes_span(world: World, table_id: str, *index: str) -> tuple[bytes, bytes]:
     return span("dynamodb", world.account, world.region, "index", table_id, *index)
+
+
+def times_span(world: World, table_id: str, *times: str) -> tuple[bytes, bytes]:
+    """Where the index of the items' times lies, for TTL."""
+    return span("dynamodb", world.account, world.region, "ttl", table_id, *times)
 
 
 def index_id(index: dict[str, Any]) -> str:
@@ -124,6 +131,7 @@ def compiled(raw: bytes) -> Table:
     table_id = record["TableId"]
     prefix = pack("dynamodb", account, region, "item", table_id)
     stream = record.get("StreamSpecification") or {}
+    live = record.get("TimeToLive")
     return Table(
         record=record,
         name=record["TableName"],
@@ -139,6 +147,8 @@ def compiled(raw: bytes) -> Table:
         indexes=tuple(_indexes(world, record, keys)),
         prefix=prefix,
         stream_view=stream.get("StreamViewType") if stream.get("StreamEnabled") else None,
+        ttl_name=live["AttributeName"] if live else None,
+        ttl_prefix=times_span(world, table_id, live["Id"])[0] if live else None,
     )
 
 

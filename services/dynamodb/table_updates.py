@@ -22,9 +22,11 @@ from fogbank.services.dynamodb.errors import (
     ResourceNotFoundException,
     ValidationException,
 )
+from fogbank.services.dynamodb.moments import Moment
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import BOOLEAN, STRING, check
+from fogbank.services.dynamodb.stream_records import close_stream, open_stream
 from fogbank.services.dynamodb.tables import (
     ATTRIBUTES,
     GLOBAL_INDEX,
@@ -87,7 +89,7 @@ async def update_table(ctx: Context, request: Input) -> Output:
         record = schema.describe_load(tx, ctx.world, name, now_ms)
         schema.require_active(record, now_ms)
         _change_billing(record, request, now_ms)
-        _change_stream(record, request, now_ms)
+        _change_stream(tx, Moment(ctx, now_ms), record, request)
         _change_indexes(ctx, tx, record, request, now_ms)
         set_encryption(ctx, record, request.get("SSESpecification"))
         for member in ("TableClass", "DeletionProtectionEnabled", "OnDemandThroughput"):
@@ -148,7 +150,7 @@ def _moved(old: dict[str, Any], new: dict[str, Any], now_ms: int) -> dict[str, A
     return result
 
 
-def _change_stream(record: Record, request: Input, now_ms: int) -> None:
+def _change_stream(tx: Writer, moment: Moment, record: Record, request: Input) -> None:
     wanted = request.get("StreamSpecification")
     if wanted is None:
         return
@@ -161,7 +163,11 @@ def _change_stream(record: Record, request: Input, now_ms: int) -> None:
         raise ValidationException(
             f"Table has no stream to disable: TableName: {record['TableName']}"
         )
-    set_stream(record, wanted, now_ms)
+    if enabled:
+        close_stream(tx, moment, record["TableName"], record["LatestStreamLabel"])
+    set_stream(record, wanted, moment.now_ms)
+    if wanted["StreamEnabled"]:
+        open_stream(tx, moment, record)
 
 
 def _change_indexes(ctx: Context, tx: Writer, record: Record, request: Input, now_ms: int) -> None:

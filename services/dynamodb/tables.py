@@ -14,9 +14,11 @@ from fogbank.services.dynamodb import schema, stored
 from fogbank.services.dynamodb.definitions import check_create, merged_tags
 from fogbank.services.dynamodb.descriptions import describe
 from fogbank.services.dynamodb.errors import ResourceInUseException, ValidationException
+from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import BOOLEAN, INTEGER, STRING, check
+from fogbank.services.dynamodb.stream_records import close_stream, open_stream, stream_key, trim
 from fogbank.services.events import emit
 from fogbank.storage.keys import after, span, unpack
 from fogbank.storage.kv import Reader, Writer
@@ -87,6 +89,8 @@ async def create_table(ctx: Context, request: Input) -> Output:
         if raw is not None and not _is_gone(orjson.loads(raw), now_ms):
             raise ResourceInUseException(f"Table already exists: {name}")
         schema.save(tx, ctx.world, record)
+        if record.get("StreamSpecification"):
+            open_stream(tx, Moment(ctx, now_ms), record)
 
     await ctx.store.write(work)
     answer = describe(record, now_ms)
@@ -270,6 +274,8 @@ async def delete_table(ctx: Context, request: Input) -> Output:
                 "Resource cannot be deleted as it is currently protected against deletion. "
                 "Disable deletion protection first."
             )
+        if record.get("StreamSpecification"):
+            close_stream(tx, Moment(ctx, now_ms), name, record["LatestStreamLabel"])
         record["DeletedAtMs"] = now_ms + delay_ms
         if delay_ms:
             schema.save(tx, ctx.world, record)
@@ -290,14 +296,20 @@ async def sweep(ctx: Context, event: Event) -> None:
     """Nothing is left of a deleted table or index, whose data nobody reaches any more."""
     body = event.body["body"]
     table_id = body["TableId"]
+    part = None
     if "IndexId" in body:
-        start, stop = schema.indexes_span(ctx.world, table_id, body["IndexId"])
+        part = schema.indexes_span(ctx.world, table_id, body["IndexId"])
+    elif "TimesId" in body:
+        part = schema.times_span(ctx.world, table_id, body["TimesId"])
+    if part is not None:
+        start, stop = part
         while await ctx.store.write(partial(clear, start=start, stop=stop)):
             continue
         return
     for start, stop in (
         schema.items_span(ctx.world, table_id),
         schema.indexes_span(ctx.world, table_id),
+        schema.times_span(ctx.world, table_id),
     ):
         while await ctx.store.write(partial(clear, start=start, stop=stop)):
             continue
@@ -321,3 +333,16 @@ def clear(tx: Writer, start: bytes, stop: bytes) -> bool:
     if last:
         tx.delete_range(start, after(last))
     return bool(last)
+
+
+@service.consumer("dynamodb.trim")
+async def trim_stream(ctx: Context, event: Event) -> None:
+    """The stream has no record of more than a day ago; it is trimmed again in an hour."""
+    body = event.body["body"]
+
+    def work(tx: Writer) -> bool:
+        raw = tx.get(stream_key(ctx.world, body["TableName"], body["StreamLabel"]))
+        return raw is not None and trim(tx, moment_of(ctx), orjson.loads(raw), SWEEP_SLICE_KEYS)
+
+    while await ctx.store.write(work):
+        continue

@@ -39,6 +39,7 @@ from fogbank.services.dynamodb.items import (
     write_cost,
 )
 from fogbank.services.dynamodb.keys import check_key, item_key
+from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
@@ -86,13 +87,13 @@ async def transact_write_items(ctx: Context, request: Input) -> Output:
     check(request, _WRITE_SHAPE)
     _check_count(request["TransactItems"])
     actions = [_action(ctx, one) for one in request["TransactItems"]]
-    now_ms = ctx.clock.now_ms()
+    moment = moment_of(ctx)
     token = request.get("ClientRequestToken")
 
     def work(tx: Writer) -> list[Change] | None:
-        if token is not None and _is_repeated(ctx, tx, token, request, now_ms):
+        if token is not None and _is_repeated(ctx, tx, token, request, moment.now_ms):
             return None
-        return run(tx, actions, now_ms)
+        return run(tx, actions, moment)
 
     changes = await ctx.store.write(work)
     return _written(request, actions, changes)
@@ -136,7 +137,7 @@ def _delete(request: Input) -> tuple[Item, Work]:
 def _check(request: Input) -> tuple[Item, Work]:
     key, guard = _key_and_guard(request)
 
-    def work(tx: Writer, table: Table, now_ms: int) -> Change:
+    def work(tx: Writer, table: Table, moment: Moment) -> Change:
         check_key(table, key)
         old = tx.get(item_key(table, key))
         guard.check(old)
@@ -170,15 +171,15 @@ _BUILDERS: dict[str, Callable[[Input], tuple[Item, Work]]] = {
 }
 
 
-def run(tx: Writer, actions: list[Action], now_ms: int) -> list[Change]:
+def run(tx: Writer, actions: list[Action], moment: Moment) -> list[Change]:
     """Every action is done; raises TransactionCanceledException, with a reason for each, if not."""
-    tables = [schema.load(tx, action.record_key, now_ms) for action in actions]
+    tables = [schema.load(tx, action.record_key, moment.now_ms) for action in actions]
     _refuse_duplicates(tables, [action.item for action in actions])
     changes: list[Change] = []
     reasons: list[dict[str, Any]] = []
     for action, table in zip(actions, tables, strict=True):
         try:
-            changes.append(action.work(tx, table, now_ms))
+            changes.append(action.work(tx, table, moment))
             reasons.append({"Code": "None"})
         except ConditionalCheckFailedException as error:
             reasons.append(
