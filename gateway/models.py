@@ -19,6 +19,8 @@ import orjson
 SERVICES: dict[str, tuple[str, str | None]] = {
     "apigateway": ("apigateway", None),
     "dynamodb": ("dynamodb", "DynamoDB_20120810"),
+    # Signed as dynamodb: only its target and its host tell it apart.
+    "dynamodbstreams": ("dynamodbstreams", "DynamoDBStreams_20120810"),
     "iam": ("iam", None),
     "lambda": ("lambda", None),
     "logs": ("logs", "Logs_20140328"),

@@ -16,6 +16,7 @@ Starter = Callable[[Context], Awaitable[None]]
 PACKAGES = {
     "apigateway": "fogbank.services.apigateway",
     "dynamodb": "fogbank.services.dynamodb",
+    "dynamodbstreams": "fogbank.services.dynamodb.streams",
     "iam": "fogbank.services.iam",
     "lambda": "fogbank.services.lambda_",
     "logs": "fogbank.services.logs",

@@ -16,7 +16,10 @@ from fogbank.gateway.protocols.faults import SerializationException, UnknownTarg
 from fogbank.services.errors import AwsError
 
 # Where the error documents of a service name the namespace of their code, and which.
-_ERROR_NAMESPACES = {"dynamodb": "com.amazonaws.dynamodb.v20120810#"}
+_ERROR_NAMESPACES = {
+    "dynamodb": "com.amazonaws.dynamodb.v20120810#",
+    "dynamodbstreams": "com.amazonaws.dynamodb.v20120810#",
+}
 # Codes that AWS's framework raises and not the service: they have a namespace of their own.
 _FRAMEWORK_CODES = {
     "ValidationException": "com.amazon.coral.validate#",

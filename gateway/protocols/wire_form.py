@@ -10,7 +10,7 @@ from fogbank.gateway.protocols.json_values import token_of
 
 # Why each is here: its values (DynamoDB's items) are stored and answered in the very form in which
 # they arrive, so turning base64 into bytes and back would cost more than everything else does.
-WIRE_FORM_SERVICES = frozenset({"dynamodb"})
+WIRE_FORM_SERVICES = frozenset({"dynamodb", "dynamodbstreams"})
 
 # Checks a value; true asks the owner to truncate it to a whole number.
 Check = Callable[[Any], bool | None]
