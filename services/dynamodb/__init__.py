@@ -1,7 +1,11 @@
+"""DynamoDB: tables, items, expressions, indexes, transactions, streams and time to live."""
+
 from fogbank.services.dynamodb import (
+    account,
     batches,
     items,
     reads,
+    recovery,
     table_updates,
     tables,
     tags,
@@ -11,9 +15,11 @@ from fogbank.services.dynamodb import (
 from fogbank.services.dynamodb.service import service
 
 __all__ = [
+    "account",
     "batches",
     "items",
     "reads",
+    "recovery",
     "service",
     "table_updates",
     "tables",

@@ -91,3 +91,10 @@ class TrimmedDataAccessException(AwsError):
 
     def __init__(self) -> None:
         super().__init__("The requested records are beyond the trim horizon of 24 hours.")
+
+
+class TableNotFoundException(AwsError):
+    code = "TableNotFoundException"
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"Table not found: {table}")
