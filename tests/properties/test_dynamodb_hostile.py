@@ -153,15 +153,26 @@ def test_a_hostile_request_gets_an_awss_error(operation: str, data: st.DataObjec
 async def _call(operation: str, request: Any) -> None:
     if not isinstance(request, dict):
         return
+    try:
+        await _answer(operation, request)
+    except AwsError as error:
+        assert not isinstance(error, InternalFailure | NotImplementedYet)
+        assert error.message
+
+
+async def _answer(operation: str, request: dict[str, Any]) -> None:
     calls = Calls()
     stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     await calls("CreateTable", **MUSIC, StreamSpecification=stream)
     await calls("PutItem", TableName="music", Item=KEY)
     if operation.startswith("streams:"):
         calls.service = "dynamodbstreams"
-    operation = operation.split(":")[-1]
+    await calls(operation.split(":")[-1], **request)
+
+
+@pytest.mark.parametrize("operation", sorted(GOOD))
+async def test_the_request_that_is_spoiled_is_well_formed(operation: str) -> None:
     try:
-        await calls(operation, **request)
+        await _answer(operation, GOOD[operation])
     except AwsError as error:
-        assert not isinstance(error, InternalFailure | NotImplementedYet)
-        assert error.message
+        assert error.code in ("ResourceNotFoundException", "ConditionalCheckFailedException")
