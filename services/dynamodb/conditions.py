@@ -72,6 +72,11 @@ def condition(text: str, kind: str = "ConditionExpression") -> Condition:
     _check_condition(cursor, root)
     _check_calls(cursor, root)
     cursor.finish()
+    return compiled(root, kind)
+
+
+def compiled(root: Node, kind: str) -> Condition:
+    """The condition of a tree whose functions are known to fit: of an expression or a statement."""
     nodes = [root, *root.operands()]
     return Condition(
         kind=kind,

@@ -38,6 +38,15 @@ class ConditionalCheckFailedException(AwsError):
         super().__init__("The conditional request failed", **fields)
 
 
+class DuplicateItemException(AwsError):
+    """A PartiQL INSERT finds its key taken."""
+
+    code = "DuplicateItemException"
+
+    def __init__(self) -> None:
+        super().__init__("Duplicate primary key exists in table")
+
+
 class TransactionCanceledException(AwsError):
     code = "TransactionCanceledException"
 

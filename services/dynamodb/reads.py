@@ -1,6 +1,6 @@
 """Query and Scan: pages cut by size before the filter, in key order or in hash order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -246,10 +246,10 @@ def _query_range(
     start, stop = keys.start, keys.stop
     backward = reading.request.get("ScanIndexForward") is False
     if reading.start_key is not None:
-        if not _is_start_key(table, index, reading.start_key):
+        if not is_start_key(table, index, reading.start_key):
             raise ValidationException("The provided starting key is invalid")
         boundaries_hold(keys, reading.start_key, hashes)
-        at = _position(table, index, reading.start_key)
+        at = position(table, index, reading.start_key)
         if backward:
             stop = min(stop, at)
         else:
@@ -268,12 +268,12 @@ def _scan_range(reading: Reading, table: Table, index: Index | None) -> tuple[by
         if segment + 1 < total:
             stop = _hash_bound(prefix, ((segment + 1) << 64) // total)
     if reading.start_key is not None:
-        if not _is_start_key(table, index, reading.start_key):
+        if not is_start_key(table, index, reading.start_key):
             raise ValidationException(
                 "The provided starting key is invalid: The provided key element does not match "
                 "the schema"
             )
-        at = _position(table, index, reading.start_key)
+        at = position(table, index, reading.start_key)
         if not start <= at < stop:
             raise ValidationException(
                 "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
@@ -289,7 +289,7 @@ def _hash_bound(prefix: bytes, value: int) -> bytes:
     return prefix + b"\x01" + value.to_bytes(8, "big").replace(b"\x00", b"\x00\xff")
 
 
-def _is_start_key(table: Table, index: Index | None, key: Item) -> bool:
+def is_start_key(table: Table, index: Index | None, key: Item) -> bool:
     names = {*table.key_names, *(() if index is None else index.key_names)}
     return key.keys() == names and all(
         kind_of(key[name]) == table.types[name] and next(iter(key[name].values())) != ""
@@ -297,7 +297,7 @@ def _is_start_key(table: Table, index: Index | None, key: Item) -> bool:
     )
 
 
-def _position(table: Table, index: Index | None, key: Item) -> bytes:
+def position(table: Table, index: Index | None, key: Item) -> bytes:
     if index is None:
         return item_key(table, key)
     found = index_key(table, index, key)
@@ -314,12 +314,12 @@ async def _read(ctx: Context, name: str, reading: Reading, place: Place) -> Outp
 
     def work(tx: Reader, *, brief: bool) -> Output:
         table = schema.load(tx, record_key, now_ms)
-        index = _index_of(reading, table)
+        index = index_of(reading, table)
         start, stop, backward = place(table, index)
-        fetch = _fetches(reading, index)
+        fetch = fetches(reading, index)
         page = _page(tx, (start, stop, backward), reading.request.get("Limit"), brief=brief)
         if fetch:
-            page.raws = [_fetched(tx, table, page, raw) for raw in page.raws]
+            page.raws = [fetched(tx, table, page, raw) for raw in page.raws]
         return _answer(reading, table, index, page)
 
     try:
@@ -328,7 +328,7 @@ async def _read(ctx: Context, name: str, reading: Reading, place: Place) -> Outp
         return await ctx.store.read(lambda tx: work(tx, brief=False))
 
 
-def _index_of(reading: Reading, table: Table) -> Index | None:
+def index_of(reading: Reading, table: Table) -> Index | None:
     name = reading.request.get("IndexName")
     if name is None:
         return None
@@ -342,7 +342,7 @@ def _index_of(reading: Reading, table: Table) -> Index | None:
     return index
 
 
-def _fetches(reading: Reading, index: Index | None) -> bool:
+def fetches(reading: Reading, index: Index | None) -> bool:
     """Whether entries must be completed from the table, which only local indexes allow."""
     if index is None or index.projection == "ALL":
         return False
@@ -368,11 +368,16 @@ def _fetches(reading: Reading, index: Index | None) -> bool:
 
 def _page(tx: Reader, place: tuple[bytes, bytes, bool], limit: int | None, *, brief: bool) -> Page:
     start, stop, backward = place
-    page = Page()
     if start >= stop:
-        return page
+        return Page()
+    return page_of(tx.range(start, stop, reverse=backward), limit, brief=brief)
+
+
+def page_of(pairs: Iterable[tuple[bytes, bytes]], limit: int | None, *, brief: bool) -> Page:
+    """The first page of stored entries: as many as the limit and the page's size allow."""
+    page = Page()
     raws = page.raws
-    for _, raw in tx.range(start, stop, reverse=backward):
+    for _, raw in pairs:
         size = page.size_bytes + stored.size_of(raw)
         if size > PAGE_BYTES_MAX and raws:
             page.last = raws[-1]
@@ -387,7 +392,7 @@ def _page(tx: Reader, place: tuple[bytes, bytes, bool], limit: int | None, *, br
     return page
 
 
-def _fetched(tx: Reader, table: Table, page: Page, raw: bytes) -> bytes:
+def fetched(tx: Reader, table: Table, page: Page, raw: bytes) -> bytes:
     whole = tx.get(item_key(table, stored.open_(raw)))
     assert whole is not None, "an index entry has no item"
     page.fetched_bytes += max(1, stored.size_of(whole))
@@ -400,7 +405,7 @@ def _answer(reading: Reading, table: Table, index: Index | None, page: Page) -> 
         answer["LastEvaluatedKey"] = key_item(table, stored.open_(page.last), index)
     mode = wanted(reading.request)
     if mode:
-        answer["ConsumedCapacity"] = _consumed(reading, table, index, page, mode)
+        answer["ConsumedCapacity"] = consumed_by(reading, table, index, page, mode)
     if reading.filter is None and reading.projection is None:
         if reading.select == "COUNT":
             return answer
@@ -418,7 +423,7 @@ def _answer(reading: Reading, table: Table, index: Index | None, page: Page) -> 
     return answer
 
 
-def _consumed(
+def consumed_by(
     reading: Reading, table: Table, index: Index | None, page: Page, mode: str
 ) -> dict[str, Any]:
     units = read_units(page.size_bytes, consistent=reading.consistent)

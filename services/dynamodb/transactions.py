@@ -15,6 +15,7 @@ from fogbank.services.dynamodb import schema, stored, values
 from fogbank.services.dynamodb.capacity import consumed, read_units, wanted
 from fogbank.services.dynamodb.errors import (
     ConditionalCheckFailedException,
+    DuplicateItemException,
     IdempotentParameterMismatchException,
     TransactionCanceledException,
     ValidationException,
@@ -91,7 +92,9 @@ async def transact_write_items(ctx: Context, request: Input) -> Output:
     token = request.get("ClientRequestToken")
 
     def work(tx: Writer) -> list[Change] | None:
-        if token is not None and _is_repeated(ctx, tx, token, request, moment.now_ms):
+        if token is not None and is_repeated(
+            ctx, tx, token, request["TransactItems"], moment.now_ms
+        ):
             return None
         return run(tx, actions, moment)
 
@@ -174,7 +177,7 @@ _BUILDERS: dict[str, Callable[[Input], tuple[Item, Work]]] = {
 def run(tx: Writer, actions: list[Action], moment: Moment) -> list[Change]:
     """Every action is done; raises TransactionCanceledException, with a reason for each, if not."""
     tables = [schema.load(tx, action.record_key, moment.now_ms) for action in actions]
-    _refuse_duplicates(tables, [action.item for action in actions])
+    refuse_duplicates(tables, [action.item for action in actions])
     changes: list[Change] = []
     reasons: list[dict[str, Any]] = []
     for action, table in zip(actions, tables, strict=True):
@@ -185,6 +188,8 @@ def run(tx: Writer, actions: list[Action], moment: Moment) -> list[Change]:
             reasons.append(
                 {"Code": "ConditionalCheckFailed", "Message": error.message, **error.fields}
             )
+        except DuplicateItemException as error:
+            reasons.append({"Code": "DuplicateItem", "Message": error.message})
         except ValidationException as error:
             reasons.append({"Code": "ValidationError", "Message": error.message})
     if len(changes) < len(actions):
@@ -192,7 +197,7 @@ def run(tx: Writer, actions: list[Action], moment: Moment) -> list[Change]:
     return changes
 
 
-def _refuse_duplicates(tables: list[Table], items: list[Item]) -> None:
+def refuse_duplicates(tables: list[Table], items: list[Item]) -> None:
     seen = set()
     for table, item in zip(tables, items, strict=True):
         key = (table.arn, *(repr(item.get(name)) for name in table.key_names))
@@ -201,11 +206,11 @@ def _refuse_duplicates(tables: list[Table], items: list[Item]) -> None:
         seen.add(key)
 
 
-def _is_repeated(ctx: Context, tx: Writer, token: str, request: Input, now_ms: int) -> bool:
+def is_repeated(ctx: Context, tx: Writer, token: str, content: list[Any], now_ms: int) -> bool:
     """Whether this request was done before; it is remembered for ten minutes if not."""
     place = ("dynamodb", ctx.world.account, ctx.world.region)
     _forget(tx, place, now_ms)
-    digest = sha256(orjson.dumps(request["TransactItems"], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    digest = sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
     key = pack(*place, "token", token)
     raw = tx.get(key)
     if raw is not None:
@@ -238,7 +243,7 @@ def _written(request: Input, actions: list[Action], changes: list[Change] | None
         return answer
     mode = wanted(request)
     if mode:
-        answer["ConsumedCapacity"] = _capacity(mode, changes)
+        answer["ConsumedCapacity"] = write_capacity(mode, changes)
     if request.get("ReturnItemCollectionMetrics") == "SIZE":
         metrics: dict[str, list[dict[str, Any]]] = {}
         for action, change in zip(actions, changes, strict=True):
@@ -249,7 +254,7 @@ def _written(request: Input, actions: list[Action], changes: list[Change] | None
     return answer
 
 
-def _capacity(mode: str, changes: list[Change]) -> list[dict[str, Any]]:
+def write_capacity(mode: str, changes: list[Change]) -> list[dict[str, Any]]:
     """A transaction writes everything twice: once to prepare, once to commit."""
     tables: dict[str, Table] = {}
     units: dict[str, float] = {}
@@ -285,7 +290,7 @@ async def transact_get_items(ctx: Context, request: Input) -> Output:
 
     def work(tx: Reader) -> list[tuple[Table, bytes | None]]:
         tables = [schema.load(tx, one.record_key, now_ms) for one in gets]
-        _refuse_duplicates(tables, [one.key for one in gets])
+        refuse_duplicates(tables, [one.key for one in gets])
         reasons: list[dict[str, Any]] = []
         for one, table in zip(gets, tables, strict=True):
             try:
@@ -312,7 +317,7 @@ async def transact_get_items(ctx: Context, request: Input) -> Output:
         )
     mode = wanted(request)
     if mode:
-        answer["ConsumedCapacity"] = _read_capacity(mode, found)
+        answer["ConsumedCapacity"] = read_capacity(mode, found)
     return answer
 
 
@@ -327,7 +332,7 @@ def _get(ctx: Context, request: Input) -> _Get:
     return _Get(schema.table_key(ctx.world, name), key, chosen, scope)
 
 
-def _read_capacity(mode: str, found: list[tuple[Table, bytes | None]]) -> list[dict[str, Any]]:
+def read_capacity(mode: str, found: list[tuple[Table, bytes | None]]) -> list[dict[str, Any]]:
     tables: dict[str, Table] = {}
     units: dict[str, float] = {}
     for table, raw in found:

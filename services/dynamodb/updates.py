@@ -102,17 +102,17 @@ def update(text: str) -> Update:
         actions.append(_action(cursor, section))
         while cursor.accept(","):
             actions.append(_action(cursor, section))
-    nodes = [
-        node
-        for action in actions
-        if action.operand is not None
-        for node in (action.operand, *action.operand.operands())
-    ]
-    _check_calls(cursor, nodes)
+    _check_calls(cursor, _nodes(actions))
     cursor.finish()
+    return compiled(actions, cursor.kind)
+
+
+def compiled(actions: list[Action], kind: str) -> Update:
+    """The update of actions whose functions are known to fit: of an expression or a statement."""
+    nodes = _nodes(actions)
     targets = [Node("path", action.path) for action in actions]
     return Update(
-        kind=cursor.kind,
+        kind=kind,
         names=placeholders(targets + nodes),
         values=tuple(node.parts[0] for node in nodes if node.kind == "value"),
         checks=(*_checks(actions, nodes), no_overlap([action.path for action in actions])),
@@ -120,19 +120,30 @@ def update(text: str) -> Update:
     )
 
 
+def _nodes(actions: list[Action]) -> list[Node]:
+    return [
+        node
+        for action in actions
+        if action.operand is not None
+        for node in (action.operand, *action.operand.operands())
+    ]
+
+
 def _action(cursor: Cursor, section: str) -> Action:
     path = cursor.path()
     cursor.count_operator()
     if section == "REMOVE":
-        return Action(section, path, None, None)
+        return action_of(section, path, None)
     if section == "SET":
         cursor.expect("=")
-        node = _arithmetic(cursor, 0)
-        return Action(section, path, node, _compute(node))
+        return action_of(section, path, _arithmetic(cursor, 0))
     if cursor.word[0] != ":" or len(cursor.word) == 1:
         cursor.unexpected()
-    node = Node("value", (cursor.take(),))
-    return Action(section, path, node, _compute(node))
+    return action_of(section, path, Node("value", (cursor.take(),)))
+
+
+def action_of(section: str, path: Path, operand: Node | None) -> Action:
+    return Action(section, path, operand, None if operand is None else _compute(operand))
 
 
 def _arithmetic(cursor: Cursor, depth: int) -> Node:
