@@ -61,7 +61,8 @@ def from_expression(text: str, scope: Scope) -> list[KeyCondition]:
 
 
 def _fail(message: str) -> NoReturn:
-    raise ValidationException(f"Invalid {KIND}: {message}")
+    # AWS says these without the prefix that its other texts on expressions have.
+    raise ValidationException(message)
 
 
 def _conditions(node: Node) -> Iterator[tuple[str, tuple[str | int, ...], list[str]]]:

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fogbank.services.dynamodb.errors import TransactionCanceledException
 from tests.services.dynamodb.calls import Calls
 
 TABLE: dict[str, Any] = {
@@ -37,6 +38,7 @@ TABLE: dict[str, Any] = {
         }
     ],
     "BillingMode": "PAY_PER_REQUEST",
+    "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
 }
 PARTITIONS = st.sampled_from(["a", "b", "a\0", "é"])
 SORTS = st.sampled_from(["0", "1", "-1", "10", "2.5", "-1E-130", "9.99E125"])
@@ -46,6 +48,8 @@ STEPS = st.lists(
         st.tuples(st.just("put"), PARTITIONS, SORTS, GROUPS),
         st.tuples(st.just("update"), PARTITIONS, SORTS, GROUPS),
         st.tuples(st.just("delete"), PARTITIONS, SORTS, st.none()),
+        st.tuples(st.just("transact"), PARTITIONS, SORTS, GROUPS),
+        st.tuples(st.just("cancel"), PARTITIONS, SORTS, GROUPS),
     ),
     max_size=25,
 )
@@ -62,7 +66,7 @@ def test_a_table_and_its_indexes_agree_with_a_model(
 
 async def _run(steps: list[tuple[str, str, str, str | None]], limit: int) -> None:
     calls = Calls()
-    await calls("CreateTable", **TABLE)
+    made = await calls("CreateTable", **TABLE)
     model: Model = {}
     for count, (action, partition, sort, group) in enumerate(steps):
         await _step(calls, model, count, (action, partition, sort, group))
@@ -87,6 +91,8 @@ async def _run(steps: list[tuple[str, str, str, str | None]], limit: int) -> Non
             )
             assert found == (mine if forward else mine[::-1])
     await _check_indexes(calls, model, limit)
+    replayed = await _replay(calls, made["TableDescription"]["LatestStreamArn"], limit)
+    assert sorted(map(repr, replayed)) == sorted(repr(item) for item in model.values())
 
 
 async def _step(
@@ -99,7 +105,11 @@ async def _step(
         await calls("DeleteItem", TableName="things", Key=key)
         model.pop(at, None)
         return
-    if action == "put":
+    if action in ("transact", "cancel"):
+        await _transact(calls, key, count, group, cancelled=action == "cancel")
+        if action == "cancel":
+            return
+    elif action == "put":
         item = {**key, "v": {"N": str(count)}, **({"g": {"S": group}} if group else {})}
         await calls("PutItem", TableName="things", Item=item)
     else:
@@ -118,6 +128,51 @@ async def _step(
     assert stored["v"] == {"N": str(count)}
     assert float(stored["r"]["N"]) == float(sort)
     model[at] = stored
+
+
+async def _transact(
+    calls: Calls, key: dict[str, Any], count: int, group: str | None, *, cancelled: bool
+) -> None:
+    """A put in a transaction, which a condition on another item cancels when it is to be."""
+    item = {**key, "v": {"N": str(count)}, **({"g": {"S": group}} if group else {})}
+    guard = "attribute_exists(p)" if cancelled else "attribute_not_exists(p)"
+    absent = {"p": {"S": "nobody"}, "r": {"N": "7"}}
+    check = {"TableName": "things", "Key": absent, "ConditionExpression": guard}
+    actions = [{"Put": {"TableName": "things", "Item": item}}, {"ConditionCheck": check}]
+    try:
+        await calls("TransactWriteItems", TransactItems=actions)
+    except TransactionCanceledException:
+        assert cancelled
+    else:
+        assert not cancelled
+
+
+async def _replay(calls: Calls, arn: str, limit: int) -> list[dict[str, Any]]:
+    """The items that the stream's records make, applied to nothing, each to the image before."""
+    items: dict[str, dict[str, Any]] = {}
+
+    async def read(operation: str, **request: Any) -> dict[str, Any]:
+        return await calls.ctx.call("dynamodbstreams", operation, request)
+
+    described = await read("DescribeStream", StreamArn=arn)
+    for shard in described["StreamDescription"]["Shards"]:
+        page = await read(
+            "GetShardIterator",
+            StreamArn=arn,
+            ShardId=shard["ShardId"],
+            ShardIteratorType="TRIM_HORIZON",
+        )
+        iterator = page["ShardIterator"]
+        while (page := await read("GetRecords", ShardIterator=iterator, Limit=limit))["Records"]:
+            iterator = page["NextShardIterator"]
+            for record in page["Records"]:
+                change = record["dynamodb"]
+                key = repr(change["Keys"])
+                assert items.pop(key, None) == change.get("OldImage")
+                assert change.get("NewImage") != change.get("OldImage")
+                if "NewImage" in change:
+                    items[key] = change["NewImage"]
+    return list(items.values())
 
 
 async def _check_indexes(calls: Calls, model: Model, limit: int) -> None:
