@@ -1,6 +1,7 @@
 """Builds the stack from its settings, runs it, and takes it down in reverse order."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -35,6 +36,8 @@ from fogbank.storage.kv import StoreFailed
 from fogbank.storage.outbox import Event
 
 Announce = Callable[[Stack], None]
+
+YOUNG_OBJECTS_MAX = 20_000
 
 # What keeps a data directory from opening; each text is one line that says what to do.
 START_FAILURES = (
@@ -123,6 +126,7 @@ async def _serve(
         background = [tasks.create_task(chore) for chore in chores]
         writer = tasks.create_task(lines_of(stack).run())
         await server.serve(sock)
+        _spare_the_collector()
         announce(stack)
         await stop.wait()
         await server.drain(settings.drain_s)
@@ -148,6 +152,14 @@ async def _consume(stack: Stack, event: Event) -> None:
         duration_ms = (time.perf_counter() - started) * 1000
         detail = {"key": event.key, "attempt": event.attempt}
         stack.traces.record(ctx.span, event.topic, "event", start_ms, duration_ms, status, detail)
+
+
+def _spare_the_collector() -> None:
+    """What start-up made stays: it is never looked at again. Requests leave few cycles behind, and
+    looking for them each 700 objects took 5 % of a GetItem."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS_MAX, 10, 20)
 
 
 def _functions_config(settings: Settings, endpoint: str, server: HttpServer) -> FunctionsConfig:
@@ -177,6 +189,6 @@ async def _data_dir(settings: Settings) -> AsyncIterator[DataDir]:
 
 def endpoint_of(sock: socket.socket) -> str:
     """The URL that reaches a socket from this machine."""
-    host, port = sock.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    address, port = sock.getsockname()[:2]
+    host: str = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -3,6 +3,7 @@
 from base64 import b64decode
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 
 from fogbank.services.dynamodb.errors import ValidationException
 from fogbank.services.dynamodb.schema import Index, Table, hash8
@@ -12,6 +13,7 @@ from fogbank.storage.keys import Part, pack
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 HASH_BYTES_MAX = 2048
 RANGE_BYTES_MAX = 1024
+_NUMBERS_MAX = 8192
 
 _INVALID = "One or more parameter values were invalid: "
 MISMATCH = "The provided key element does not match the schema"
@@ -39,12 +41,23 @@ def part(value: Value) -> Part:
     return Decimal(member) if kind == "N" else b64decode(member)
 
 
+@lru_cache(maxsize=_NUMBERS_MAX)
+def _packed_number(text: str) -> bytes:
+    """Sort keys repeat: small counters, days, versions."""
+    return pack(Decimal(text))
+
+
+def _packed(value: Value) -> bytes:
+    text = value.get("N")
+    return pack(part(value)) if text is None else _packed_number(text)
+
+
 def item_key(table: Table, item: Item) -> bytes:
     """The store's key of an item whose key attributes are checked."""
-    packed = pack(part(item[table.hash_name]))
+    packed = _packed(item[table.hash_name])
     key = table.prefix + pack(hash8(packed)) + packed
     if table.range_name is not None:
-        key += pack(part(item[table.range_name]))
+        key += _packed(item[table.range_name])
     return key
 
 
