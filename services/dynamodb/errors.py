@@ -72,6 +72,9 @@ class IdempotentParameterMismatchException(AwsError):
 class PolicyNotFoundException(AwsError):
     code = "PolicyNotFoundException"
 
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"Resource-based policy not found for the provided ResourceArn: {detail}")
+
 
 def missing(member: str) -> ValidationException:
     """A required member is absent; `member` is its path in the model's case."""

@@ -87,6 +87,14 @@ def times_span(world: World, table_id: str, *times: str) -> tuple[bytes, bytes]:
     return span("dynamodb", world.account, world.region, "ttl", table_id, *times)
 
 
+def policies_span(world: World, table: str) -> tuple[bytes, bytes]:
+    return span("dynamodb", world.account, world.region, "policy", table)
+
+
+def policy_key(world: World, table: str, arn: str) -> bytes:
+    return policies_span(world, table)[0] + pack(arn)
+
+
 def index_id(index: dict[str, Any]) -> str:
     """What its entries lie under: an index made online differs from an older one of its name."""
     return str(index.get("Id") or index["IndexName"])

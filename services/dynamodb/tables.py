@@ -276,6 +276,7 @@ async def delete_table(ctx: Context, request: Input) -> Output:
             )
         if record.get("StreamSpecification"):
             close_stream(tx, Moment(ctx, now_ms), name, record["LatestStreamLabel"])
+        tx.delete_range(*schema.policies_span(ctx.world, name))
         record["DeletedAtMs"] = now_ms + delay_ms
         if delay_ms:
             schema.save(tx, ctx.world, record)
