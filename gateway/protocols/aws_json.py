@@ -40,6 +40,10 @@ _CAPITAL_MESSAGE = frozenset(
         "AccessDeniedException",
         "InvalidSignatureException",
         "IncompleteSignatureException",
+        # DynamoDB's models give these three a Message, all others a message.
+        "TransactionCanceledException",
+        "TransactionInProgressException",
+        "IdempotentParameterMismatchException",
     }
 )
 
