@@ -93,7 +93,11 @@ def _refuse_empty(request: Input) -> None:
 
 @service.operation("BatchGetItem")
 async def batch_get_item(ctx: Context, request: Input) -> Output:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html"""
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+
+    AWS's order: at least one table, at most 100 keys; per table its name, values, duplicates and
+    projection; then the tables; then the keys against their schemas.
+    """
     check(request, _GET_SHAPE)
     _refuse_empty(request)
     if sum(len(one["Keys"]) for one in request["RequestItems"].values()) > GET_MAX:

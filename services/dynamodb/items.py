@@ -127,7 +127,11 @@ def put_work(item: Item, raw: bytes, guard: Guard) -> "Work":
 
 @service.operation("DeleteItem")
 async def delete_item(ctx: Context, request: Input) -> Output:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html"""
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html
+
+    AWS's order: parameters that exclude each other, names and values, the key's values,
+    ReturnValues, the expression; then the table; then the key; then the condition.
+    """
     check(request, DELETE_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
     scope = scope_of(request, ("ConditionExpression",), _LEGACY)
@@ -152,7 +156,12 @@ def delete_work(wanted_key: Item, guard: Guard) -> "Work":
 
 @service.operation("UpdateItem")
 async def update_item(ctx: Context, request: Input) -> Output:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html"""
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
+
+    AWS's order: parameters that exclude each other, names and values, the key's values, the
+    update, the condition, what is unused; then the table; then the key, attributes of the key in
+    the update, the condition, the update on the item, its size, its index keys.
+    """
     check(request, UPDATE_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
     scope = scope_of(
@@ -276,7 +285,11 @@ def projection_of(request: Input, scope: Scope) -> AnyProjection | None:
 
 @service.operation("GetItem")
 async def get_item(ctx: Context, request: Input) -> Output:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html"""
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html
+
+    AWS's order: parameters that exclude each other, names, the key's values, the projection, what
+    is unused; then the table; then the key.
+    """
     check(request, GET_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
     scope = scope_of(request, ("ProjectionExpression",), ("AttributesToGet",))

@@ -102,7 +102,13 @@ class Reading:
 
 @service.operation("Query")
 async def query(ctx: Context, request: Input) -> Output:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html"""
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
+
+    AWS's order: parameters that exclude each other, names and values, the starting key's values,
+    that there is a key condition, the projection, the filter, the key condition, what is unused,
+    Select; then the table; then the index, key condition against the schema, key attributes in the
+    filter, the starting key.
+    """
     check(request, QUERY_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
     older = [*_LEGACY, "QueryFilter"]
@@ -134,7 +140,12 @@ async def query(ctx: Context, request: Input) -> Output:
 
 @service.operation("Scan")
 async def scan(ctx: Context, request: Input) -> Output:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html"""
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
+
+    AWS's order: parameters that exclude each other, names and values, segments, the starting key's
+    values, the projection, the filter, what is unused, Select; then the table; then the index, the
+    starting key against the schema and the segment.
+    """
     check(request, SCAN_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
     scope = scope_of(

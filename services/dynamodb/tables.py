@@ -5,7 +5,9 @@ A state ends at a time that the record names, so that nothing waits and no timer
 
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import blake2b
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -158,7 +160,9 @@ def set_encryption(ctx: Context, record: Record, wanted: dict[str, Any] | None) 
     if not wanted.get("Enabled"):
         record.pop("SSEDescription", None)
         return
-    key = wanted.get("KMSMasterKeyId") or "alias/aws/dynamodb"
+    # Without a key of the caller's, AWS makes one for the account and region.
+    managed = blake2b(repr(ctx.world).encode(), digest_size=16).hexdigest()
+    key = wanted.get("KMSMasterKeyId") or str(UUID(managed, version=4))
     if not key.startswith("arn:"):
         key = ctx.world.arn("kms", key if key.startswith("alias/") else f"key/{key}")
     record["SSEDescription"] = {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key}

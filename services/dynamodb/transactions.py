@@ -84,7 +84,12 @@ class Action:
 
 @service.operation("TransactWriteItems")
 async def transact_write_items(ctx: Context, request: Input) -> Output:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+
+    AWS's order: 1 to 100 actions; per action what PutItem, UpdateItem or DeleteItem checks before
+    their table; the token; then all tables; one action an item; then keys, conditions and updates,
+    whose failures become the cancellation's reasons.
+    """
     check(request, _WRITE_SHAPE)
     _check_count(request["TransactItems"])
     actions = [_action(ctx, one) for one in request["TransactItems"]]

@@ -99,6 +99,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "TagResource": {"ResourceArn": ARN, "Tags": [{"Key": "a", "Value": "b"}]},
     "UntagResource": {"ResourceArn": ARN, "TagKeys": ["a"]},
     "ListTagsOfResource": {"ResourceArn": ARN},
+    "PutResourcePolicy": {"ResourceArn": ARN, "Policy": '{"Statement": []}'},
+    "GetResourcePolicy": {"ResourceArn": ARN},
+    "DeleteResourcePolicy": {"ResourceArn": ARN, "ExpectedRevisionId": "1"},
     "DescribeTimeToLive": {"TableName": "music"},
     "UpdateTimeToLive": {
         "TableName": "music",
@@ -175,4 +178,7 @@ async def test_the_request_that_is_spoiled_is_well_formed(operation: str) -> Non
     try:
         await _answer(operation, GOOD[operation])
     except AwsError as error:
-        assert error.code in ("ResourceNotFoundException", "ConditionalCheckFailedException")
+        assert error.code in (
+            *("ResourceNotFoundException", "ConditionalCheckFailedException"),
+            "PolicyNotFoundException",
+        )

@@ -51,6 +51,71 @@ async def test_a_table_takes_data_only_when_it_is_active() -> None:
     assert described["Table"]["TableStatus"] == "ACTIVE"
 
 
+async def test_a_table_in_transition_cannot_be_changed() -> None:
+    calls = Calls(dynamodb_transition_ms=1000)
+    await calls("CreateTable", **MUSIC)
+    with pytest.raises(AwsError, match="Table is being created: music") as caught:
+        await calls("DeleteTable", TableName="music")
+    assert caught.value.code == "ResourceInUseException"
+    calls.clock.advance(1)
+    updated = await calls("UpdateTable", TableName="music", TableClass="STANDARD")
+    assert updated["TableDescription"]["TableStatus"] == "UPDATING"
+    await calls("PutItem", TableName="music", Item={"artist": {"S": "a"}, "song": {"S": "b"}})
+    calls.clock.advance(1)
+    await calls("DeleteTable", TableName="music")
+    described = await calls("DescribeTable", TableName="music")
+    assert described["Table"]["TableStatus"] == "DELETING"
+    calls.clock.advance(1)
+    with pytest.raises(AwsError, match="Table: music not found"):
+        await calls("DescribeTable", TableName="music")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}},
+            "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
+            "PAY_PER_REQUEST",
+        ),
+        (
+            {"BillingMode": "PROVISIONED"},
+            "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is "
+            "PROVISIONED",
+        ),
+        (
+            {"AttributeDefinitions": MUSIC["AttributeDefinitions"][:1]},
+            "Some index key attributes are not defined in AttributeDefinitions. "
+            "Keys: [artist, song], AttributeDefinitions: [artist]",
+        ),
+        (
+            {"KeySchema": MUSIC["KeySchema"][:1]},
+            "Number of attributes in KeySchema does not exactly match number of attributes "
+            "defined in AttributeDefinitions",
+        ),
+        ({"GlobalSecondaryIndexes": []}, "List of GlobalSecondaryIndexes is empty"),
+        (
+            {
+                "LocalSecondaryIndexes": [
+                    {
+                        "IndexName": "local",
+                        "KeySchema": MUSIC["KeySchema"][:1],
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                ]
+            },
+            "Index KeySchema does not have a range key for index: local",
+        ),
+    ],
+)
+async def test_a_definition_that_does_not_hold_together_is_refused(
+    change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(AwsError) as caught:
+        await Calls()("CreateTable", **{**MUSIC, **change})
+    assert caught.value.message == f"One or more parameter values were invalid: {message}"
+
+
 async def test_a_deleted_table_is_gone_with_its_items() -> None:
     calls = Calls()
     await calls("CreateTable", **MUSIC)
