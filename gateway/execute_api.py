@@ -76,9 +76,14 @@ class ExecuteApi:
             return api_id
 
     async def respond(
-        self, context_of: "dataplane.ContextOf", request: HttpRequest, address: Address
+        self,
+        context_of: "dataplane.ContextOf",
+        request: HttpRequest,
+        address: Address,
+        *,
+        is_foreign: bool = False,
     ) -> HttpResponse:
-        """The API's answer."""
+        """The API's answer; `is_foreign` when a page of a foreign origin sent the request."""
         # The service is loaded at its first use, as all are.
         from fogbank.services.apigateway import dataplane
 
@@ -101,6 +106,7 @@ class ExecuteApi:
                 request.source_ip,
                 request.http_version,
                 request.header(b"host") or "",
+                is_foreign,
             ),
         )
         return HttpResponse(answer.status, answer.headers, answer.body)

@@ -35,12 +35,19 @@ class Door:
         refusal = self.refuse_host(request)
         if refusal is not None:
             return refusal
-        origin = request.header(b"origin")
-        if origin is None or self.allows(origin) or _is_same(origin, request.header(b"host")):
+        if not self.is_foreign(request):
             return None
+        origin = request.header(b"origin") or ""
         return _refusal(
             f"Requests from web pages of the origin {origin[:200]!r} are refused. "
             "The setting cors_origins permits them."
+        )
+
+    def is_foreign(self, request: HttpRequest) -> bool:
+        """Whether a web page sent it that is neither ours nor of a permitted origin."""
+        origin = request.header(b"origin")
+        return not (
+            origin is None or self.allows(origin) or _is_same(origin, request.header(b"host"))
         )
 
     def refuse_host(self, request: HttpRequest) -> HttpResponse | None:

@@ -82,7 +82,7 @@ class Gateway:
         try:
             if self._in_progress > self._requests_max:
                 raise ServiceUnavailable("Please reduce your request rate.")
-            # Who may read an API's answers is the API's own business (CORS), not the door's.
+            # Pages of which origins may call an API is for its own CORS methods to say.
             api = self._data_plane.address_of(request)
             refusal = (
                 self._door.refuse_host(request)
@@ -184,7 +184,8 @@ class Gateway:
             seen.account = world.account
             return self._context(world, caller, request, request_id)
 
-        return await self._data_plane.respond(context_of, request, api)
+        is_foreign = self._door.is_foreign(request)
+        return await self._data_plane.respond(context_of, request, api, is_foreign=is_foreign)
 
     def _context(
         self, world: World, caller: Caller, request: HttpRequest, request_id: str

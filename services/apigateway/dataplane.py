@@ -14,6 +14,7 @@ from fogbank.services.apigateway.compression import compressed
 from fogbank.services.apigateway.gateway_responses import (
     CONFIGURATION_ERROR,
     FORBIDDEN,
+    FOREIGN_ORIGIN,
     INTEGRATION_FAILURE,
     INTEGRATION_TIMEOUT,
     INVALID_API_KEY,
@@ -44,6 +45,7 @@ class ApiRequest:
     """A request to an API: `path` and `query` as they came, the path without the stage.
 
     `body` is None when it is larger than API Gateway takes. Header names keep their case.
+    `is_foreign`: a web page of a foreign origin sent it.
     """
 
     api_id: str
@@ -56,6 +58,7 @@ class ApiRequest:
     source_ip: str
     http_version: str
     host: str
+    is_foreign: bool = False
 
 
 @dataclass(slots=True)
@@ -134,6 +137,8 @@ async def _answer(exchange: _Exchange, stage: Stage | None) -> ApiResponse:
     found = stage.snapshot.router.match(request.path, request.method)
     if found is None:
         raise Refused(MISSING_AUTHENTICATION_TOKEN, "no route")
+    if request.is_foreign and stage.snapshot.router.match(request.path, "OPTIONS") is None:
+        raise Refused(FOREIGN_ORIGIN)
     plan, path_parameters = found
     exchange.route = f"{request.method} {plan.resource_path}"
     if plan.is_key_required:

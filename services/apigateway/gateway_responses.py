@@ -39,6 +39,14 @@ MISSING_AUTHENTICATION_TOKEN = GatewayResponse(
     "MissingAuthenticationTokenException",
 )
 FORBIDDEN = GatewayResponse("ACCESS_DENIED", 403, "Forbidden", "ForbiddenException")
+# Ours, not AWS's: the API listens on the user's own machine, where any page may try to call it.
+FOREIGN_ORIGIN = GatewayResponse(
+    "ACCESS_DENIED",
+    403,
+    "Requests from web pages of a foreign origin are refused where the API has no method for "
+    "OPTIONS. The setting cors_origins permits them.",
+    "ForbiddenException",
+)
 INVALID_API_KEY = GatewayResponse("INVALID_API_KEY", 403, "Forbidden", "ForbiddenException")
 UNSUPPORTED_MEDIA_TYPE = GatewayResponse(
     "UNSUPPORTED_MEDIA_TYPE", 415, "Unsupported Media Type", "UnsupportedMediaTypeException"
