@@ -3,7 +3,7 @@
 from fogbank.services.dynamodb import stored
 from fogbank.services.dynamodb.capacity import write_units
 from fogbank.services.dynamodb.expiry import note_expiry
-from fogbank.services.dynamodb.keys import index_key
+from fogbank.services.dynamodb.keys import base_key, index_key
 from fogbank.services.dynamodb.moments import Moment
 from fogbank.services.dynamodb.schema import Index, Table
 from fogbank.services.dynamodb.stream_records import append
@@ -27,18 +27,23 @@ def change_item(
         tx.delete(key)
     else:
         tx.put(key, new)
-    if table.stream_view is not None:
-        append(tx, table, moment, key, old, new)
-    if not table.indexes and table.ttl_name is None:
+    if table.stream_view is None and not table.indexes and table.ttl_name is None:
         return _NO_INDEXES
     before = None if old is None else stored.open_(old)
     after = None if new is None else stored.open_(new)
+    item = before if after is None else after
+    assert item is not None
+    if table.stream_view is not None:
+        append(tx, table, moment, key, item, old, new)
     if table.ttl_name is not None:
         note_expiry(tx, table, moment, key, before, after)
+    if not table.indexes:
+        return _NO_INDEXES
     units: IndexUnits = {}
+    base = base_key(table, item)
     for index in table.indexes:
         changed = _change_entry(
-            tx, _entry(table, index, before, old), _entry(table, index, after, new)
+            tx, _entry(table, index, before, old, base), _entry(table, index, after, new, base)
         )
         if changed:
             units[index.name] = changed
@@ -63,11 +68,11 @@ def _change_entry(tx: Writer, old: Entry, new: Entry) -> float:
     return units
 
 
-def _entry(table: Table, index: Index, item: Item | None, raw: bytes | None) -> Entry:
-    """The pair that `item` has in `index`."""
+def _entry(table: Table, index: Index, item: Item | None, raw: bytes | None, base: bytes) -> Entry:
+    """The pair that `item`, whose own key is `base`, has in `index`."""
     if item is None or raw is None:
         return None
-    key = index_key(table, index, item)
+    key = index_key(table, index, item, base)
     return None if key is None else (key, project(index, item, raw))
 
 
@@ -82,6 +87,7 @@ def project(index: Index, item: Item, raw: bytes) -> bytes:
 
 def put_entry(tx: Writer, table: Table, index: Index, raw: bytes) -> None:
     """The stored item `raw` has its entry in `index`: for an index that is being built."""
-    entry = _entry(table, index, stored.open_(raw), raw)
+    item = stored.open_(raw)
+    entry = _entry(table, index, item, raw, base_key(table, item))
     if entry is not None:
         tx.put(*entry)

@@ -61,7 +61,12 @@ def item_key(table: Table, item: Item) -> bytes:
     return key
 
 
-def index_key(table: Table, index: Index, item: Item) -> bytes | None:
+def base_key(table: Table, item: Item) -> bytes:
+    """The item's own key, as the entries of indexes end in it."""
+    return pack(*[part(item[name]) for name in table.key_names])
+
+
+def index_key(table: Table, index: Index, item: Item, base: bytes) -> bytes | None:
     """The store's key of the entry of `item` in `index`; None when it has none (sparse).
 
     An item of before the index may hold a value there that no key can have: it has no entry.
@@ -71,9 +76,8 @@ def index_key(table: Table, index: Index, item: Item) -> bytes | None:
         if value is None or value.get(table.types[name], "") == "":
             return None
     hashes = pack(*[part(item[name]) for name in index.hash_names])
-    ranges = [part(item[name]) for name in index.range_names]
-    base = [part(item[name]) for name in table.key_names]
-    return index.prefix + pack(hash8(hashes)) + hashes + pack(*ranges, *base)
+    ranges = pack(*[part(item[name]) for name in index.range_names])
+    return b"".join((index.prefix, pack(hash8(hashes)), hashes, ranges, base))
 
 
 def check_key(table: Table, key: Item) -> None:

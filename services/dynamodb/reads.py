@@ -18,7 +18,7 @@ from fogbank.services.dynamodb.key_conditions import (
     from_expression,
     range_of,
 )
-from fogbank.services.dynamodb.keys import index_key, item_key
+from fogbank.services.dynamodb.keys import base_key, index_key, item_key
 from fogbank.services.dynamodb.schema import Index, Table, key_item
 from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
@@ -311,7 +311,7 @@ def is_start_key(table: Table, index: Index | None, key: Item) -> bool:
 def position(table: Table, index: Index | None, key: Item) -> bytes:
     if index is None:
         return item_key(table, key)
-    found = index_key(table, index, key)
+    found = index_key(table, index, key, base_key(table, key))
     assert found is not None
     return found
 

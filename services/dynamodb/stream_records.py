@@ -85,15 +85,20 @@ def close_stream(tx: Writer, moment: Moment, table: str, label: str) -> None:
 
 
 def append(
-    tx: Writer, table: Table, moment: Moment, key: bytes, old: bytes | None, new: bytes | None
+    tx: Writer,
+    table: Table,
+    moment: Moment,
+    key: bytes,
+    item: Item,
+    old: bytes | None,
+    new: bytes | None,
 ) -> None:
-    """The stream has a record of the change from `old` to `new`, as stored."""
+    """The stream has a record of the change of `item` from `old` to `new`, as stored."""
     ctx = moment.ctx
     label = table.record["LatestStreamLabel"]
     prefix = records_prefix(ctx.world, label, table.id)
     sequence = tx.sequence(prefix)
-    image = stored.open_(new if new is not None else old or b"")
-    keys = {name: image[name] for name in table.key_names}
+    keys = {name: item[name] for name in table.key_names}
     name = "MODIFY" if old is not None else "INSERT"
     view = table.stream_view or ""
     body: dict[str, Any] = {
