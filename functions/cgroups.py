@@ -14,6 +14,7 @@ MEGABYTES_PER_CPU = 1769  # AWS: at this size a function has one whole vCPU
 PERIOD_US = 20_000  # short, so that a throttled function waits briefly
 QUOTA_US_MIN = 1_000  # the kernel's
 CONTROLLERS = ("memory", "cpu", "pids")
+ENABLE = " ".join(f"+{kind}" for kind in CONTROLLERS)
 _serial = itertools.count(1)
 
 
@@ -121,8 +122,7 @@ class Cgroups:
                 self.reason = f"cgroup controllers missing: {', '.join(sorted(missing))}"
                 return
             self.version = 2
-            enable = " ".join(f"+{kind}" for kind in CONTROLLERS)
-            _write(root / "cgroup.subtree_control", enable)
+            _write(root / "cgroup.subtree_control", ENABLE)
             tops = dict.fromkeys(CONTROLLERS, root)
         else:
             self.reason = "no cgroup file system is mounted"
@@ -133,7 +133,7 @@ class Cgroups:
             path.mkdir(exist_ok=True)
             self._parents[kind] = path
         if self.version == 2:
-            _write(root / name / "cgroup.subtree_control", enable)
+            _write(root / name / "cgroup.subtree_control", ENABLE)
 
     @classmethod
     def none(cls) -> "Cgroups":

@@ -113,7 +113,9 @@ ENUM_ORDERS = (
     "Terminate Allow",
     "MILLISECOND MICROSECOND",
 )
-_ORDER_OF = {frozenset(each.split()): tuple(each.split()) for each in ENUM_ORDERS}
+_ORDER_OF: dict[frozenset[str], tuple[str, ...]] = {
+    frozenset(each.split()): tuple(each.split()) for each in ENUM_ORDERS
+}
 
 
 def validator(operation: OperationModel) -> Validator:

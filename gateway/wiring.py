@@ -190,5 +190,5 @@ async def _data_dir(settings: Settings) -> AsyncIterator[DataDir]:
 def endpoint_of(sock: socket.socket) -> str:
     """The URL that reaches a socket from this machine."""
     address, port = sock.getsockname()[:2]
-    host: str = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address) or address
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

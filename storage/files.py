@@ -198,13 +198,13 @@ class FileBlobs:
     async def read(
         self, ref: BlobRef, start: int = 0, stop: int | None = None
     ) -> AsyncIterator[bytes]:
-        stop = ref["size"] if stop is None else min(stop, ref["size"])
-        if start >= stop:
+        end = ref["size"] if stop is None else min(stop, ref["size"])
+        if start >= end:
             return
         if ref["inline"]:
             data = await self._store.read(lambda tx: self.load(tx, ref), brief=True)
             assert data is not None
-            yield data[start:stop]
+            yield data[start:end]
             return
         with self.hold([ref]):
             data_key, size = await self._store.read(
@@ -212,7 +212,7 @@ class FileBlobs:
             )
             source = _Source(self._path(ref["id"]), bytes.fromhex(ref["id"]), data_key, size)
             try:
-                async for piece in self._pieces(source, start, stop):
+                async for piece in self._pieces(source, start, end):
                     yield piece
             finally:
                 # Not awaited, for the consumer may be gone; it waits for the read under way.

@@ -35,7 +35,7 @@ async def compressed(
         return headers, body
     if any(name.lower() == b"content-encoding" for name, _ in headers):
         return headers, body
-    encode = _gzip if coding == "gzip" else zlib.compress
+    encode = _gzip if coding == "gzip" else _deflate
     if len(body) > ON_LOOP_BYTES_MAX:
         body = await asyncio.to_thread(encode, body)
     else:
@@ -45,3 +45,7 @@ async def compressed(
 
 def _gzip(body: bytes) -> bytes:
     return gzip.compress(body, mtime=0)
+
+
+def _deflate(body: bytes) -> bytes:
+    return zlib.compress(body)

@@ -298,10 +298,7 @@ def _holder(result: Item, path: Path, copied: dict[int, Any]) -> Any:
     """The map or list that the path's last step is in, copied once so that it may change."""
     holder: Any = result
     for at, step in enumerate(path[:-1]):
-        if isinstance(step, int):
-            value = holder[step] if isinstance(holder, list) and step < len(holder) else None
-        else:
-            value = holder.get(step) if isinstance(holder, dict) else None
+        value = _member(holder, step)
         kind = "L" if isinstance(path[at + 1], int) else "M"
         if not value or kind not in value:
             raise ValidationException(INVALID_PATH)
@@ -312,6 +309,12 @@ def _holder(result: Item, path: Path, copied: dict[int, Any]) -> Any:
             copied[id(inner)] = inner
         holder = inner
     return holder
+
+
+def _member(holder: Any, step: int | str) -> Any:
+    if isinstance(step, int):
+        return holder[step] if isinstance(holder, list) and step < len(holder) else None
+    return holder.get(step) if isinstance(holder, dict) else None
 
 
 def _change_list(members: list[Value], position: int, section: str, new: Value | None) -> None:
