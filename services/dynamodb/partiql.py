@@ -1,0 +1,323 @@
+"""PartiQL: one statement, a batch of them, or a transaction.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.html
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fogbank.services.context import Context, Input, Output
+from fogbank.services.dynamodb import schema, stored
+from fogbank.services.dynamodb.capacity import consumed, read_units, wanted
+from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.items import Change, write_cost
+from fogbank.services.dynamodb.keys import check_key, item_key
+from fogbank.services.dynamodb.moments import moment_of
+from fogbank.services.dynamodb.partiql_parser import statement as parsed
+from fogbank.services.dynamodb.partiql_reads import projected, select
+from fogbank.services.dynamodb.partiql_statements import EXISTS, Statement
+from fogbank.services.dynamodb.partiql_writes import key_and_rest, returned, work_of
+from fogbank.services.dynamodb.schema import Table
+from fogbank.services.dynamodb.scope import Scope
+from fogbank.services.dynamodb.service import service
+from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, INTEGER, STRING, check
+from fogbank.services.dynamodb.transactions import (
+    Action,
+    is_repeated,
+    read_capacity,
+    refuse_duplicates,
+    run,
+    write_capacity,
+)
+from fogbank.services.errors import AwsError
+from fogbank.storage.kv import Reader, Writer
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.multiplestatements.batching.html
+BATCH_MAX = 25
+TRANSACTION_MAX = 100
+STATEMENT_CHARACTERS_MAX = 8192
+TOKEN_CHARACTERS_MAX = 32768
+CLIENT_TOKEN_CHARACTERS_MAX = 36
+
+_ONE = {
+    "Statement!": STRING,
+    "Parameters": [ANY],
+    "ConsistentRead": BOOLEAN,
+    "ReturnValuesOnConditionCheckFailure": STRING,
+}
+_EXECUTE_SHAPE = {
+    **_ONE,
+    "NextToken": STRING,
+    "ReturnConsumedCapacity": STRING,
+    "Limit": INTEGER,
+}
+_BATCH_SHAPE = {"Statements!": [_ONE], "ReturnConsumedCapacity": STRING}
+_TRANSACTION_SHAPE = {
+    "TransactStatements!": [_ONE],
+    "ClientRequestToken": STRING,
+    "ReturnConsumedCapacity": STRING,
+}
+_KEYLESS_READ = "Select statements within {} must specify the primary key in the where clause."
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html
+_BATCH_CODES = {
+    "ValidationException": "ValidationError",
+    "SerializationException": "ValidationError",
+    "ConditionalCheckFailedException": "ConditionalCheckFailed",
+    "DuplicateItemException": "DuplicateItem",
+    "ResourceNotFoundException": "ResourceNotFound",
+    "AccessDeniedException": "AccessDenied",
+    "ItemCollectionSizeLimitExceededException": "ItemCollectionSizeLimitExceeded",
+    "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded",
+    "RequestLimitExceeded": "RequestLimitExceeded",
+    "ThrottlingException": "ThrottlingError",
+    "TransactionConflictException": "TransactionConflict",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One statement of a request with the values of its parameters."""
+
+    request: Input
+    statement: Statement
+    scope: Scope
+
+    @property
+    def shows_item(self) -> bool:
+        return self.request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+
+
+@service.operation("ExecuteStatement")
+async def execute_statement(ctx: Context, request: Input) -> Output:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExecuteStatement.html"""
+    check(request, _EXECUTE_SHAPE)
+    _check_lengths(request, "")
+    limit = request.get("Limit")
+    if limit is not None and limit < 1:
+        raise ValidationException(
+            f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy "
+            "constraint: Member must have value greater than or equal to 1"
+        )
+    bound = _bound(request)
+    statement, scope = bound.statement, bound.scope
+    if statement.verb == EXISTS:
+        raise ValidationException("EXISTS() is only supported in ExecuteTransaction")
+    if statement.is_read:
+        return await select(ctx, request, statement, scope)
+    record_key = _record_key(ctx, statement)
+    moment = moment_of(ctx)
+
+    def work(tx: Writer) -> Change:
+        table = schema.load(tx, record_key, moment.now_ms)
+        _, write = work_of(statement, scope, table, shows_item=bound.shows_item)
+        return write(tx, table, moment)
+
+    change = await ctx.store.write(work)
+    answer: Output = {"Items": returned(statement, scope, change)}
+    mode = wanted(request)
+    if mode:
+        answer["ConsumedCapacity"] = _write_capacity(change, mode)
+    return answer
+
+
+@service.operation("BatchExecuteStatement")
+async def batch_execute_statement(ctx: Context, request: Input) -> Output:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
+
+    Each statement succeeds or fails on its own; all of them are reads or all are writes.
+    """
+    check(request, _BATCH_SHAPE)
+    given = request["Statements"]
+    _check_count(given, "statements", BATCH_MAX)
+    bounds = [_bound_or_error(one) for one in given]
+    _refuse_mixture(bounds, "BatchExecuteStatement")
+    moment = moment_of(ctx)
+    capacities: list[dict[str, Any]] = []
+    mode = wanted(request)
+
+    def respond(tx: Reader, one: Bound) -> dict[str, Any]:
+        table = schema.load(tx, _record_key(ctx, one.statement), moment.now_ms)
+        raw = _point(tx, one, table, "BatchExecuteStatement")
+        if mode:
+            size = 0 if raw is None else stored.size_of(raw)
+            units = read_units(size, consistent=bool(one.request.get("ConsistentRead")))
+            capacities.append(consumed(table, mode, units))
+        return _found(one, table, raw)
+
+    def write(tx: Writer, one: Bound) -> dict[str, Any]:
+        table = schema.load(tx, _record_key(ctx, one.statement), moment.now_ms)
+        _, work = work_of(one.statement, one.scope, table, shows_item=one.shows_item)
+        change = work(tx, table, moment)
+        if mode:
+            capacities.append(_write_capacity(change, mode))
+        items = returned(one.statement, one.scope, change)
+        return {"TableName": table.name, **({"Item": items[0]} if items else {})}
+
+    reads = all(isinstance(one, AwsError) or one.statement.is_read for one in bounds)
+    if reads:
+        responses = await ctx.store.read(lambda tx: [_response(one, respond, tx) for one in bounds])
+    else:
+        responses = await ctx.store.write(lambda tx: [_response(one, write, tx) for one in bounds])
+    answer: Output = {"Responses": responses}
+    if mode:
+        answer["ConsumedCapacity"] = capacities
+    return answer
+
+
+def _response(one: Bound | AwsError, respond: Any, tx: Any) -> dict[str, Any]:
+    """What a batch answers for one statement, which may have failed already."""
+    if isinstance(one, AwsError):
+        return _failure(one)
+    try:
+        result: dict[str, Any] = respond(tx, one)
+    except AwsError as error:
+        return {**_failure(error), "TableName": one.statement.table}
+    return result
+
+
+def _failure(error: AwsError) -> dict[str, Any]:
+    code = _BATCH_CODES.get(error.code, "InternalServerError")
+    return {"Error": {"Code": code, "Message": error.message, **error.fields}}
+
+
+@service.operation("ExecuteTransaction")
+async def execute_transaction(ctx: Context, request: Input) -> Output:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExecuteTransaction.html"""
+    check(request, _TRANSACTION_SHAPE)
+    given = request["TransactStatements"]
+    _check_count(given, "transactStatements", TRANSACTION_MAX)
+    bounds = [_bound(one) for one in given]
+    _refuse_mixture(list(bounds), "ExecuteTransaction")
+    if any(one.statement.returning is not None for one in bounds):
+        raise ValidationException("RETURNING clause is not supported in ExecuteTransaction")
+    if bounds[0].statement.is_read:
+        return await _read_together(ctx, request, bounds)
+    return await _write_together(ctx, request, bounds)
+
+
+async def _read_together(ctx: Context, request: Input, bounds: list[Bound]) -> Output:
+    now_ms = ctx.clock.now_ms()
+
+    def work(tx: Reader) -> list[tuple[Table, bytes | None]]:
+        tables = [schema.load(tx, _record_key(ctx, one.statement), now_ms) for one in bounds]
+        pairs = list(zip(bounds, tables, strict=True))
+        found = [(table, _point(tx, one, table, "ExecuteTransaction")) for one, table in pairs]
+        refuse_duplicates(tables, [_key(one, table) for one, table in pairs])
+        return found
+
+    found = await ctx.store.read(work)
+    answer: Output = {"Responses": []}
+    for one, (table, raw) in zip(bounds, found, strict=True):
+        response = _found(one, table, raw)
+        answer["Responses"].append({"Item": response["Item"]} if raw is not None else {})
+    mode = wanted(request)
+    if mode:
+        answer["ConsumedCapacity"] = read_capacity(mode, found)
+    return answer
+
+
+async def _write_together(ctx: Context, request: Input, bounds: list[Bound]) -> Output:
+    moment = moment_of(ctx)
+    token = request.get("ClientRequestToken")
+    content = request["TransactStatements"]
+
+    def work(tx: Writer) -> list[Change] | None:
+        if token is not None and is_repeated(ctx, tx, token, content, moment.now_ms):
+            return None
+        actions = []
+        for one in bounds:
+            record_key = _record_key(ctx, one.statement)
+            table = schema.load(tx, record_key, moment.now_ms)
+            item, write = work_of(one.statement, one.scope, table, shows_item=one.shows_item)
+            actions.append(Action(one.statement.table, record_key, item, write))
+        return run(tx, actions, moment)
+
+    changes = await ctx.store.write(work)
+    answer: Output = {"Responses": [{} for _ in bounds]}
+    mode = wanted(request)
+    if mode and changes is not None:
+        answer["ConsumedCapacity"] = write_capacity(mode, changes)
+    return answer
+
+
+def _bound(request: Input) -> Bound:
+    compiled = parsed(request["Statement"])
+    return Bound(request, compiled, compiled.bind(request.get("Parameters")))
+
+
+def _bound_or_error(request: Input) -> Bound | AwsError:
+    try:
+        _check_lengths(request, "")
+        bound = _bound(request)
+        if bound.statement.verb == EXISTS:
+            raise ValidationException("EXISTS() is only supported in ExecuteTransaction")
+    except AwsError as error:
+        return error
+    return bound
+
+
+def _refuse_mixture(bounds: list[Bound | AwsError], operation: str) -> None:
+    kinds = {one.statement.is_read for one in bounds if isinstance(one, Bound)}
+    if len(kinds) > 1:
+        raise ValidationException(
+            f"{operation} API does not support both read and write operations in the same request."
+        )
+
+
+def _record_key(ctx: Context, statement: Statement) -> bytes:
+    return schema.table_key(ctx.world, schema.name_of(ctx.world, statement.table))
+
+
+def _key(one: Bound, table: Table) -> dict[str, Any]:
+    found = key_and_rest(one.statement, one.scope, table)
+    return {} if found is None else found[0]
+
+
+def _point(tx: Reader, one: Bound, table: Table, operation: str) -> bytes | None:
+    """The one item that a SELECT within several statements names by its key."""
+    found = key_and_rest(one.statement, one.scope, table)
+    if found is None or found[1] or one.statement.index is not None:
+        raise ValidationException(_KEYLESS_READ.format(operation))
+    check_key(table, found[0])
+    return tx.get(item_key(table, found[0]))
+
+
+def _found(one: Bound, table: Table, raw: bytes | None) -> dict[str, Any]:
+    if raw is None:
+        return {"TableName": table.name}
+    item = projected(stored.open_(raw), one.statement, one.scope)
+    return {"TableName": table.name, "Item": item}
+
+
+def _write_capacity(change: Change, mode: str) -> dict[str, Any]:
+    return consumed(change.table, mode, write_cost(change), change.index_units)
+
+
+def _check_count(given: list[Any], member: str, most: int) -> None:
+    if not 1 <= len(given) <= most:
+        bound = "greater than or equal to 1" if not given else f"less than or equal to {most}"
+        raise ValidationException(
+            f"1 validation error detected: Value '{given}' at '{member}' failed to satisfy "
+            f"constraint: Member must have length {bound}"
+        )
+
+
+def _check_lengths(request: Input, prefix: str) -> None:
+    """What the model says of the texts of a request, also for a call from another service."""
+    for member, most in (
+        ("Statement", STATEMENT_CHARACTERS_MAX),
+        ("NextToken", TOKEN_CHARACTERS_MAX),
+    ):
+        text = request.get(member)
+        if text is not None and not 1 <= len(text) <= most:
+            bound = "greater than or equal to 1" if not text else f"less than or equal to {most}"
+            raise ValidationException(
+                f"1 validation error detected: Value '{text}' at "
+                f"'{member[0].lower()}{member[1:]}' failed to satisfy constraint: "
+                f"Member must have length {bound}"
+            )
+    if request.get("Parameters") == []:
+        raise ValidationException(
+            "1 validation error detected: Value '[]' at 'parameters' failed to satisfy "
+            "constraint: Member must have length greater than or equal to 1"
+        )

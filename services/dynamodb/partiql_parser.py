@@ -1,0 +1,329 @@
+"""PartiQL statements parsed, once for each text, into the trees that expressions have.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.statements.html
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+
+from fogbank.services.dynamodb.conditions import (
+    Node,
+    compiled,
+    placeholders,
+    wrong_count,
+    wrong_type,
+)
+from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.partiql_conditions import arguments_of, where_of
+from fogbank.services.dynamodb.partiql_literals import MapOf, Parameter
+from fogbank.services.dynamodb.partiql_statements import (
+    DELETE,
+    EXISTS,
+    INSERT,
+    SELECT,
+    UPDATE,
+    Ordering,
+    Returning,
+    Statement,
+    shown_name,
+)
+from fogbank.services.dynamodb.partiql_terms import Terms
+from fogbank.services.dynamodb.partiql_tokens import END, QUOTED, SYMBOL, WORD, malformed
+from fogbank.services.dynamodb.paths import Projection
+from fogbank.services.dynamodb.scope import Check, Scope
+from fogbank.services.dynamodb.tokens import Path
+from fogbank.services.dynamodb.updates import Action, Update, action_of
+from fogbank.services.dynamodb.updates import compiled as compiled_update
+from fogbank.services.dynamodb.values import SET_ORDER, kind_of
+
+COMPILED_MAX = 1024
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExecuteStatement.html
+STATEMENT_CHARACTERS_MAX = 8192
+# More additions in one assignment than people write, fewer than the stack holds.
+TERMS_MAX = 50
+
+_NO_KEY = "Where clause does not contain a mandatory equality on all key attributes"
+_SET_FUNCTIONS = {"SET_ADD": "ADD", "SET_DELETE": "DELETE"}
+
+
+@lru_cache(maxsize=COMPILED_MAX)
+def statement(text: str) -> Statement:
+    """The compiled statement; raises ValidationException in AWS's words."""
+    terms = Terms(text)
+    verb = terms.cursor.here.text.upper()
+    parse = _VERBS.get(verb) if terms.cursor.here.kind == WORD else None
+    if parse is None:
+        raise malformed("Expected data manipulation")
+    terms.cursor.take()
+    result = parse(terms)
+    terms.cursor.accept_symbol(";")
+    if terms.cursor.here.kind != END:
+        raise malformed("Unexpected token after expression")
+    return result
+
+
+def _select(terms: Terms) -> Statement:
+    projection = _projection(terms)
+    terms.cursor.expect("FROM")
+    table, index = _source(terms)
+    where = where_of(terms)
+    order: list[Ordering] = []
+    if terms.cursor.accept("ORDER"):
+        terms.cursor.expect("BY")
+        order.append(_ordering(terms))
+        while terms.cursor.accept_symbol(","):
+            order.append(_ordering(terms))
+        _check_order(where)
+    _refuse_clauses(terms)
+    made = _made(terms, SELECT, table, where)
+    return replace(made, index=index, projection=projection, order=tuple(order))
+
+
+def _insert(terms: Terms) -> Statement:
+    terms.cursor.expect("INTO")
+    table, index = _source(terms)
+    _refuse_index(index)
+    terms.cursor.expect("VALUE")
+    literal = terms.literal()
+    if not isinstance(literal, MapOf | Parameter):
+        raise malformed("Unexpected term")
+    item = terms.placeholder(literal).parts[0]
+    if terms.cursor.is_word("RETURNING"):
+        raise ValidationException("RETURNING clause is not supported in INSERT statements")
+    return replace(_made(terms, INSERT, table, None), item=item)
+
+
+def _update(terms: Terms) -> Statement:
+    table, index = _source(terms)
+    actions: list[Action] = []
+    while terms.cursor.is_word("SET", "REMOVE"):
+        action = _assignment if terms.cursor.take().text.upper() == "SET" else _removal
+        actions.append(action(terms))
+        while terms.cursor.accept_symbol(","):
+            actions.append(action(terms))
+    if not actions:
+        raise malformed("Expected data manipulation")
+    _refuse_index(index)
+    where = where_of(terms)
+    if where is None:
+        raise ValidationException(_NO_KEY)
+    made = _made(terms, UPDATE, table, where)
+    return replace(made, update=_compiled(actions), returning=_returning(terms))
+
+
+def _delete(terms: Terms) -> Statement:
+    terms.cursor.expect("FROM")
+    table, index = _source(terms)
+    _refuse_index(index)
+    where = where_of(terms)
+    if where is None:
+        raise ValidationException(_NO_KEY)
+    returning = _returning(terms)
+    if returning is not None and (returning.new or not returning.everything):
+        raise ValidationException("RETURNING clause of a DELETE statement only supports ALL OLD *")
+    return replace(_made(terms, DELETE, table, where), returning=returning)
+
+
+def _exists(terms: Terms) -> Statement:
+    terms.cursor.expect_symbol("(")
+    terms.cursor.expect("SELECT")
+    _projection(terms)
+    terms.cursor.expect("FROM")
+    table, index = _source(terms)
+    _refuse_index(index)
+    where = where_of(terms)
+    terms.cursor.expect_symbol(")")
+    if where is None:
+        raise ValidationException(_NO_KEY)
+    return _made(terms, EXISTS, table, where)
+
+
+def _made(terms: Terms, verb: str, table: str, where: Node | None) -> Statement:
+    kind = "FilterExpression" if verb == SELECT else "ConditionExpression"
+    return Statement(
+        verb=verb,
+        table=table,
+        where=tuple(compiled(node, kind) for node in _joined(where)),
+        names=terms.names,
+        constants=terms.constants,
+        literals=terms.literals,
+        parameters=terms.parameters,
+    )
+
+
+def _joined(where: Node | None) -> Iterator[Node]:
+    """The conditions that must all hold."""
+    if where is not None and where.kind == "and":
+        for node in where.parts:
+            yield from _joined(node)
+    elif where is not None:
+        yield where
+
+
+def _source(terms: Terms) -> tuple[str, str | None]:
+    table = terms.cursor.name()
+    index = terms.cursor.name() if terms.cursor.accept_symbol(".") else None
+    return table, index
+
+
+def _refuse_index(index: str | None) -> None:
+    if index is not None:
+        raise ValidationException("This operation is not supported on an index")
+
+
+def _refuse_clauses(terms: Terms) -> None:
+    for clause in ("LIMIT", "GROUP", "HAVING"):
+        if terms.cursor.is_word(clause):
+            token = terms.cursor.next if clause == "LIMIT" else terms.cursor.here
+            shown = "GROUP BY" if clause == "GROUP" else clause
+            raise ValidationException(f"Unsupported clause: {shown} at {terms.cursor.place(token)}")
+
+
+def _projection(terms: Terms) -> Projection | None:
+    if terms.cursor.accept_symbol("*"):
+        if terms.cursor.is_symbol(","):
+            raise ValidationException(
+                "Other attributes should not be present in the projection when '*' is used."
+            )
+        return None
+    paths = [_column(terms)]
+    while terms.cursor.accept_symbol(","):
+        paths.append(_column(terms))
+    seen = set()
+    for path in paths:
+        name = shown_name(tuple(terms.plain(step) for step in path))
+        if name in seen:
+            raise ValidationException(f"Duplicate identifiers in select clause: {name}")
+        seen.add(name)
+    names = placeholders([Node("path", path) for path in paths])
+    return Projection("ProjectionExpression", names, (), (), tuple(paths))
+
+
+def _column(terms: Terms) -> Path:
+    if terms.cursor.next.kind == SYMBOL and terms.cursor.next.text == "(":
+        raise ValidationException(f"Unsupported function: {terms.cursor.here.text}")
+    path = terms.path()
+    if terms.cursor.is_word("AS") or (
+        terms.cursor.here.kind in (WORD, QUOTED) and not terms.is_reserved()
+    ):
+        raise ValidationException("Aliasing is not supported")
+    return path
+
+
+def _ordering(terms: Terms) -> Ordering:
+    path = terms.path()
+    if len(path) > 1:
+        raise malformed("Unexpected path component")
+    descending = terms.cursor.accept("DESC")
+    if not descending:
+        terms.cursor.accept("ASC")
+    return Ordering(str(terms.plain(path[0])), descending)
+
+
+def _returning(terms: Terms) -> Returning | None:
+    if not terms.cursor.accept("RETURNING"):
+        return None
+    everything = terms.cursor.accept("ALL")
+    if not everything:
+        terms.cursor.expect("MODIFIED")
+    new = terms.cursor.accept("NEW")
+    if not new:
+        terms.cursor.expect("OLD")
+    terms.cursor.expect_symbol("*")
+    return Returning(everything, new)
+
+
+def _removal(terms: Terms) -> Action:
+    return action_of("REMOVE", terms.path(), None)
+
+
+def _assignment(terms: Terms) -> Action:
+    path = terms.path()
+    terms.cursor.expect_symbol("=")
+    function = _SET_FUNCTIONS.get(terms.cursor.here.text.upper()) if terms.is_call() else None
+    if function is None:
+        return action_of("SET", path, _sum(terms))
+    name = terms.cursor.here.text
+    arguments = arguments_of(terms)
+    if len(arguments) != 2:
+        raise ValidationException(wrong_count(name, len(arguments)))
+    if arguments[0].parts != path or arguments[1].kind != "value":
+        raise malformed("Unexpected term")
+    return action_of(function, path, arguments[1])
+
+
+def _sum(terms: Terms) -> Node:
+    node = _term(terms)
+    count = 1
+    while terms.cursor.is_symbol("+", "-"):
+        sign = terms.cursor.take().text
+        node = Node("arithmetic", (sign, node, _term(terms)))
+        count += 1
+        if count > TERMS_MAX:
+            raise malformed("Expression is nested too deeply")
+    return node
+
+
+def _term(terms: Terms) -> Node:
+    terms.cursor.deeper()
+    if terms.cursor.accept_symbol("("):
+        node = _sum(terms)
+        terms.cursor.expect_symbol(")")
+    elif terms.is_literal():
+        node = terms.placeholder(terms.literal())
+    elif terms.is_call():
+        node = _append(terms)
+    else:
+        node = Node("path", terms.path())
+    terms.cursor.depth -= 1
+    return node
+
+
+def _append(terms: Terms) -> Node:
+    name = terms.cursor.here.text
+    if name.lower() != "list_append":
+        raise ValidationException(f"Unsupported function: {name}")
+    terms.cursor.take()
+    terms.cursor.expect_symbol("(")
+    arguments = [_sum(terms)]
+    while terms.cursor.accept_symbol(","):
+        arguments.append(_sum(terms))
+    terms.cursor.expect_symbol(")")
+    if len(arguments) != 2:
+        raise ValidationException(wrong_count("list_append", len(arguments)))
+    return Node("call", ("list_append", *arguments))
+
+
+def _check_order(where: Node | None) -> None:
+    if where is None:
+        raise ValidationException(
+            "Must have WHERE clause in the statement when using ORDER BY clause."
+        )
+
+
+def _compiled(actions: list[Action]) -> Update:
+    update = compiled_update(actions, "UpdateExpression")
+    sets = [
+        _is_set("set_add" if action.section == "ADD" else "set_delete", action.operand.parts[0])
+        for action in actions
+        if action.operand is not None and action.section != "SET"
+    ]
+    return replace(update, checks=(*sets, *update.checks))
+
+
+def _is_set(function: str, placeholder: str) -> Check:
+    def checked(scope: Scope) -> str | None:
+        kind = kind_of(scope.values[placeholder])
+        return None if kind in SET_ORDER else wrong_type(function, kind)
+
+    return checked
+
+
+_VERBS: dict[str, Callable[[Terms], Statement]] = {
+    SELECT: _select,
+    INSERT: _insert,
+    UPDATE: _update,
+    DELETE: _delete,
+    EXISTS: _exists,
+}
