@@ -345,10 +345,11 @@ def tidy_up(plan: dict[str, Any]) -> None:
             pid, status = os.wait()
         except ChildProcessError:
             break
-        orderly = orderly and status == 0
         if plan["sandbox"]:
+            orderly = orderly and status == 0
             continue
-        gone = gone or pid == spawner_pid
+        if pid == spawner_pid:  # an environment's own status says nothing about the spawner's end
+            gone, orderly = True, status == 0
         if gone:
             for orphan in _children():
                 os.kill(orphan, signal.SIGKILL)
