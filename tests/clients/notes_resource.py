@@ -1,6 +1,7 @@
 """The same notebook on boto3's resource layer: Decimals, sets, conditions, paging and batches."""
 
 from decimal import Decimal
+from typing import Any
 
 import boto3
 from boto3.dynamodb.conditions import Attr, Key
@@ -52,8 +53,8 @@ def main() -> None:
     with table.batch_writer() as batch:
         for number in range(2, 103):
             batch.put_item(Item={"book": "fog", "number": number, "even": number % 2 == 0})
-    numbers = []
-    start = {}
+    numbers: list[int] = []
+    start: dict[str, Any] = {}
     while True:
         page = table.query(
             KeyConditionExpression=Key("book").eq("fog") & Key("number").gte(50),
