@@ -24,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from deploy import BUCKET, STAGE, TABLE, deploy
 
 MEASURED_WITHIN_S = 30.0
+# What of a span's detail a reader of the tree wants to see.
+SHOWN = ("path", "Bucket", "Key", "TableName", "topic", "status")
 SECRET_TITLE = "Harbour in the morning fog, plainly written"
 
 
@@ -234,12 +236,17 @@ def trace_of_the_first_photo(stack: Stack) -> Iterator[str]:
 
 
 def tree(span: dict[str, Any], indent: str) -> Iterator[str]:
-    detail = {
-        name: value for name, value in span["detail"].items() if not isinstance(value, list | dict)
-    }
-    facts = " ".join(f"{name}={value}" for name, value in detail.items())
-    mark = "" if span["status"] == "ok" else f" [{span['status']}]"
-    yield f"{indent}{span['kind']:8} {span['name']}{mark} {span['durationMs']:.1f} ms  {facts}"
+    """A line a span, with the names it was about; a function's output below it."""
+    detail = dict(span["detail"])
+    log = detail.pop("log", "")
+    names = " ".join(str(detail[name]) for name in SHOWN if isinstance(detail.get(name), str | int))
+    cold = {True: "cold start", False: "warm"}.get(detail.get("cold"), "")
+    wrong = "" if span["status"] == "ok" else f"[{span['status']}]"
+    facts = " ".join(filter(None, (names, cold, wrong)))
+    yield f"{indent}{span['name']}  {span['durationMs']:.1f} ms  {facts}".rstrip()
+    for line in log.splitlines():
+        if line and not line.startswith(("START", "END", "REPORT", "INIT_START")):
+            yield f"{indent}   | {line}"
     for child in span["children"]:
         yield from tree(child, indent + "   ")
 
