@@ -2,12 +2,14 @@
 
 from fogbank.services.dynamodb import (
     account,
+    backups,
     batches,
     items,
     partiql,
     policies,
     reads,
     recovery,
+    restores,
     table_updates,
     tables,
     tags,
@@ -18,12 +20,14 @@ from fogbank.services.dynamodb.service import service
 
 __all__ = [
     "account",
+    "backups",
     "batches",
     "items",
     "partiql",
     "policies",
     "reads",
     "recovery",
+    "restores",
     "service",
     "table_updates",
     "tables",

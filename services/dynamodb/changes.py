@@ -1,6 +1,6 @@
 """The one way in which an item changes: the item, its index entries and its stream record."""
 
-from fogbank.services.dynamodb import stored
+from fogbank.services.dynamodb import change_log, stored
 from fogbank.services.dynamodb.capacity import write_units
 from fogbank.services.dynamodb.expiry import note_expiry
 from fogbank.services.dynamodb.keys import base_key, index_key
@@ -27,6 +27,8 @@ def change_item(
         tx.delete(key)
     else:
         tx.put(key, new)
+    if table.log_prefix is not None:
+        change_log.note(tx, table, moment, key, old)
     if table.stream_view is None and not table.indexes and table.ttl_name is None:
         return _NO_INDEXES
     before = None if old is None else stored.open_(old)

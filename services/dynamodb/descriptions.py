@@ -35,6 +35,8 @@ def describe(record: Record, now_ms: int, *, warm: bool = False) -> Output:
             result[member] = record[member]
     if record.get("OnDemandThroughput"):
         result["OnDemandThroughput"] = record["OnDemandThroughput"]
+    if status == "CREATING" and record.get("Restore"):
+        result["RestoreSummary"] = {**record["Restore"], "RestoreInProgress": True}
     if record.get("TableClass"):
         result["TableClassSummary"] = {"TableClass": record["TableClass"]}
     for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):

@@ -61,6 +61,8 @@ class Table:
     stream_view: str | None
     ttl_name: str | None
     ttl_prefix: bytes | None
+    # Where changes are logged, while recovery is on or a copy is being made.
+    log_prefix: bytes | None
 
     def index(self, name: str) -> Index:
         for index in self.indexes:
@@ -93,6 +95,11 @@ def policies_span(world: World, table: str) -> tuple[bytes, bytes]:
 
 def policy_key(world: World, table: str, arn: str) -> bytes:
     return policies_span(world, table)[0] + pack(arn)
+
+
+def log_span(world: World, table_id: str, log: str) -> tuple[bytes, bytes]:
+    """Where the changes of items are logged."""
+    return span("dynamodb", world.account, world.region, "log", table_id, log)
 
 
 def index_id(index: dict[str, Any]) -> str:
@@ -140,6 +147,7 @@ def compiled(raw: bytes) -> Table:
     prefix = pack("dynamodb", account, region, "item", table_id)
     stream = record.get("StreamSpecification") or {}
     live = record.get("TimeToLive")
+    log = record.get("Log")
     return Table(
         record=record,
         name=record["TableName"],
@@ -157,6 +165,7 @@ def compiled(raw: bytes) -> Table:
         stream_view=stream.get("StreamViewType") if stream.get("StreamEnabled") else None,
         ttl_name=live["AttributeName"] if live else None,
         ttl_prefix=times_span(world, table_id, live["Id"])[0] if live else None,
+        log_prefix=log_span(world, table_id, log["Id"])[0] if log else None,
     )
 
 

@@ -13,6 +13,8 @@ import orjson
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema, stored
+from fogbank.services.dynamodb.backup_records import keep_deleted
+from fogbank.services.dynamodb.copying import wait_for_copies
 from fogbank.services.dynamodb.definitions import check_create, merged_tags
 from fogbank.services.dynamodb.descriptions import describe
 from fogbank.services.dynamodb.errors import ResourceInUseException, ValidationException
@@ -286,7 +288,9 @@ async def delete_table(ctx: Context, request: Input) -> Output:
             schema.save(tx, ctx.world, record)
         else:
             tx.delete(schema.table_key(ctx.world, name))
-        body = {"TableName": name, "TableId": record["TableId"]}
+        body: dict[str, Any] = {"TableName": name, "TableId": record["TableId"]}
+        if keep_deleted(ctx, tx, record, now_ms):
+            body["KeepsItems"] = True
         emit(ctx, tx, "dynamodb.sweep", record["TableId"], body, due_ms=now_ms + delay_ms)
         return record
 
@@ -306,16 +310,23 @@ async def sweep(ctx: Context, event: Event) -> None:
         part = schema.indexes_span(ctx.world, table_id, body["IndexId"])
     elif "TimesId" in body:
         part = schema.times_span(ctx.world, table_id, body["TimesId"])
+    else:
+        # Backups, restores and exports that have begun still read the items and their log.
+        await wait_for_copies(ctx, table_id)
+        if "LogId" in body:
+            part = schema.log_span(ctx.world, table_id, body["LogId"])
     if part is not None:
         start, stop = part
         while await ctx.store.write(partial(clear, start=start, stop=stop)):
             continue
         return
-    for start, stop in (
-        schema.items_span(ctx.world, table_id),
+    spans = [
         schema.indexes_span(ctx.world, table_id),
         schema.times_span(ctx.world, table_id),
-    ):
+    ]
+    if not body.get("KeepsItems"):
+        spans.append(schema.items_span(ctx.world, table_id))
+    for start, stop in spans:
         while await ctx.store.write(partial(clear, start=start, stop=stop)):
             continue
 

@@ -1,5 +1,6 @@
 """DynamoDB's operations over a store in memory, called as another service would call them."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import orjson
@@ -66,6 +67,11 @@ class Calls:
         if "__raw__" in answer:
             return cast(dict[str, Any], orjson.loads(answer["__raw__"]))
         return answer
+
+    def region(self, region: str) -> None:
+        """Further calls are made in `region`."""
+        world = World(self.ctx.world.account, region)
+        self.ctx = replace(self.ctx, world=world)
 
     async def settle(self) -> None:
         """Every event has been delivered."""
