@@ -1,14 +1,19 @@
-"""The bare ASGI callable: a scope becomes a request, a response becomes bytes on the wire."""
+"""The bare ASGI callable: a scope becomes a request, a response becomes bytes on the wire.
+
+Our server adds two things to ASGI's scope: "arrived_body", a small body that came in with its head,
+and "answer", which sends a response that is complete in one step.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from fogbank.gateway.http import HttpRequest, HttpResponse
+from fogbank.gateway.http import Headers, HttpRequest, HttpResponse
 from fogbank.gateway.server import Application, ClientGone
 from fogbank.services.body import Body
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Answer = Callable[[int, Headers, bytes], Awaitable[None]]
 Respond = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
@@ -21,19 +26,27 @@ def application(respond: Respond) -> Application:
             scope["raw_path"].decode("latin-1"),
             scope["query_string"].decode("latin-1"),
             scope["raw_headers"],
-            Body(_incoming(receive), length=_length(scope["headers"])),
+            _body(scope, receive),
             scope["client"][0] if scope["client"] else "",
             scope["http_version"],
             # Lower case names came with the scope; of a name that came twice the first counts.
             dict(reversed(scope["headers"])),
         )
         try:
-            await _send(await respond(request), send)
+            await _send(await respond(request), send, scope["answer"])
         except ClientGone:
             # Nobody is left to answer; the handler has cleaned up on its way out.
             return
 
     return serve
+
+
+def _body(scope: Any, receive: Receive) -> Body:
+    length = _length(scope["headers"])
+    arrived: bytes | None = scope.get("arrived_body")
+    if arrived is not None:
+        return Body.here(lambda: arrived, length=length)
+    return Body(_incoming(receive), length=length)
 
 
 async def _incoming(receive: Receive) -> AsyncIterator[bytes]:
@@ -58,15 +71,11 @@ def _length(headers: list[tuple[bytes, bytes]]) -> int | None:
     return 0
 
 
-async def _send(response: HttpResponse, send: Send) -> None:
+async def _send(response: HttpResponse, send: Send, answer: Answer) -> None:
     body = response.body
     headers = response.headers
     if body is None or isinstance(body, bytes):
-        body = body or b""
-        if not _names_length(headers) and response.status >= 200 and response.status != 204:
-            headers = [*headers, (b"Content-Length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await answer(response.status, headers, body or b"")
         return
     try:
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -77,7 +86,3 @@ async def _send(response: HttpResponse, send: Send) -> None:
         close = getattr(body, "aclose", None)
         if close is not None:
             await close()
-
-
-def _names_length(headers: list[tuple[bytes, bytes]]) -> bool:
-    return any(len(name) == 14 and name.lower() == b"content-length" for name, _ in headers)

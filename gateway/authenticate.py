@@ -1,5 +1,6 @@
 """Who calls: the access key's owner; in `strict` the signature proves it."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Iterable
@@ -13,7 +14,7 @@ from fogbank.gateway.refusals import refusal
 from fogbank.gateway.settings import Account
 from fogbank.gateway.sigv4 import Malformed, Signature
 from fogbank.services import credentials
-from fogbank.services.body import Body
+from fogbank.services.body import SMALL_BYTES, Body, gathered
 from fogbank.services.context import Caller
 from fogbank.services.credentials import Credential
 from fogbank.storage.clock import Clock
@@ -255,14 +256,21 @@ def _payload(request: HttpRequest, key: ChunkKey | None) -> Body:
         length = _decoded_length(request)
         decoder = ChunkedDecoder(length, key if signed else None, has_trailer=has_trailer)
         names = (request.header(b"x-amz-trailer") or "").lower().split(",")
+        trailers = tuple(name.strip() for name in names if name.strip())
+        if body.is_here:
+            return Body.here(
+                lambda: _decode(body.whole(), decoder),
+                length=length,
+                trailers=decoder.trailers,
+                announced=trailers,
+            )
         return Body(
-            _decoded(body, decoder),
-            length=length,
-            trailers=decoder.trailers,
-            announced=tuple(name.strip() for name in names if name.strip()),
+            _decoded(body, decoder), length=length, trailers=decoder.trailers, announced=trailers
         )
     if _SHA256_HEX.fullmatch(announced):
-        return Body(_hashed(body, announced.lower()), length=body.length)
+        if body.is_here:
+            return Body.here(lambda: _verified(body.whole(), announced), length=body.length)
+        return Body(_hashed(body, announced), length=body.length)
     return body
 
 
@@ -275,10 +283,26 @@ def _decoded_length(request: HttpRequest) -> int | None:
     return int(text)
 
 
-async def _decoded(body: Body, decoder: ChunkedDecoder) -> AsyncIterator[bytes]:
+def _decode(framed: bytes, decoder: ChunkedDecoder) -> bytes:
     try:
-        async for piece in body:
-            payload = decoder.feed(piece)
+        payload = decoder.feed(framed)
+        decoder.finish()
+    except BrokenFraming as error:
+        raise refusal(S3, "broken framing", str(error)) from None
+    except ChunkForged:
+        raise refusal(S3, "mismatch") from None
+    return payload
+
+
+async def _decoded(body: Body, decoder: ChunkedDecoder) -> AsyncIterator[bytes]:
+    """The payload of the chunks in `body`; what is large is taken apart in a thread."""
+    loop = asyncio.get_running_loop()
+    try:
+        async for piece in gathered(body):
+            if len(piece) > SMALL_BYTES:
+                payload = await loop.run_in_executor(None, decoder.feed, piece)
+            else:
+                payload = decoder.feed(piece)
             if payload:
                 yield payload
         decoder.finish()
@@ -289,16 +313,36 @@ async def _decoded(body: Body, decoder: ChunkedDecoder) -> AsyncIterator[bytes]:
 
 
 async def _hashed(body: Body, announced: str) -> AsyncIterator[bytes]:
+    """`body` in larger pieces; a thread hashes each while the consumer is busy with it."""
+    loop = asyncio.get_running_loop()
     computed = hashlib.sha256()
-    async for piece in body:
-        computed.update(piece)
+    hashing: asyncio.Future[None] | None = None
+    async for piece in gathered(body):
+        if hashing is not None:
+            await hashing
+            hashing = None
+        if len(piece) > SMALL_BYTES:
+            hashing = loop.run_in_executor(None, computed.update, piece)
+        else:
+            computed.update(piece)
         yield piece
-    if computed.hexdigest() != announced:
+    if hashing is not None:
+        await hashing
+    _check_hash(announced, computed.hexdigest())
+
+
+def _verified(payload: bytes, announced: str) -> bytes:
+    _check_hash(announced, hashlib.sha256(payload).hexdigest())
+    return payload
+
+
+def _check_hash(announced: str, computed: str) -> None:
+    if computed != announced.lower():
         raise refusal(
             S3,
             "hash differs",
-            ClientComputedContentSHA256=announced,
-            S3ComputedContentSHA256=computed.hexdigest(),
+            ClientComputedContentSHA256=announced.lower(),
+            S3ComputedContentSHA256=computed,
         )
 
 

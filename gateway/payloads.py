@@ -31,6 +31,11 @@ async def read(body: Body, limit: int) -> bytes:
         return b""
     if body.length is not None and body.length > limit:
         raise RequestTooLarge(limit)
+    if body.is_here:
+        payload = body.whole()
+        if len(payload) > limit:
+            raise RequestTooLarge(limit)
+        return payload
     pieces: list[bytes] = []
     size = 0
     async for piece in body:

@@ -19,6 +19,8 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
+from fogbank.services.body import SMALL_BYTES
+
 # S3's own limit for the headers of a request is 8 KB, API Gateway's 10,240 bytes, an Application
 # Load Balancer's 60 KB; real clients stay below all of them.
 HEAD_BYTES_MAX = 64 * 1024
@@ -33,6 +35,15 @@ JOINED_BYTES_MAX = 64 * 1024
 
 _UNSAFE_IN_VALUE = re.compile(b"[\x00-\x08\x0a-\x1f\x7f]")
 _UNSAFE_IN_NAME = re.compile(b'[\x00-\x20\x7f()<>@,;:\\[\\]={}\\\\"]')
+# What the server does about a response header, by its name as it is given; bounded.
+_KINDS: dict[bytes, bytes] = {}
+_KINDS_MAX = 1024
+_PLAIN, _DROPPED = b"plain", b"dropped"
+_FRAMING = {
+    b"content-length": b"content-length",
+    b"connection": b"connection",
+    b"transfer-encoding": _DROPPED,
+}
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -42,6 +53,14 @@ _log = logging.getLogger("fogbank.server")
 
 def _nothing() -> None:
     """What follows a response once its request is over."""
+
+
+def _kind_of(name: bytes) -> bytes:
+    if len(_KINDS) >= _KINDS_MAX:
+        _KINDS.clear()
+    unsafe = _UNSAFE_IN_NAME.search(name)
+    _KINDS[name] = kind = _DROPPED if unsafe else _FRAMING.get(name.lower(), _PLAIN)
+    return kind
 
 
 class ClientGone(ConnectionError):
@@ -77,6 +96,14 @@ class Cycle(RequestResponseCycle):
         return body
 
     async def run_asgi(self, app: Any) -> None:
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        if (
+            not self.more_body
+            and len(self.body) <= SMALL_BYTES
+            and not self.waiting_for_100_continue
+        ):
+            scope["arrived_body"] = bytes(self.body)
+        scope["answer"] = self.answer
         try:
             await app(self.scope, self.receive, self.send)
             if not self.response_complete and not self.disconnected:
@@ -100,7 +127,19 @@ class Cycle(RequestResponseCycle):
         else:
             self._continue(message.get("body", b""), message.get("more_body", False))
 
-    def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    async def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Send a response that is complete, with its length: `send` twice, in one step."""
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            raise ClientGone
+        self._start(status, headers, len(body))
+        self._continue(body, False)
+
+    def _start(
+        self, status: int, headers: list[tuple[bytes, bytes]], length: int | None = None
+    ) -> None:
+        """The head is ready to go out; `length` is the body's where no header says it."""
         assert not self.response_started
         self.response_started = True
         # A client that waits for "100 Continue" and gets its answer first will not send the body:
@@ -112,21 +151,26 @@ class Cycle(RequestResponseCycle):
         content = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status]
         for name, value in self.default_headers:
             content += (name, b": ", value, b"\r\n")
+        # One look over all values: almost none ever has anything to clean.
+        if _UNSAFE_IN_VALUE.search(b"".join([value for _, value in headers])):
+            headers = [(name, _UNSAFE_IN_VALUE.sub(b" ", value)) for name, value in headers]
         for name, value in headers:
-            if _UNSAFE_IN_VALUE.search(value):
-                value = _UNSAFE_IN_VALUE.sub(b" ", value)
-            if _UNSAFE_IN_NAME.search(name):
-                continue
-            lower = name.lower()
-            if lower == b"content-length":
-                self.expected_content_length = int(value)
-                self.chunked_encoding = False
-            elif lower == b"transfer-encoding":
-                continue
-            elif lower == b"connection" and b"close" in value.lower():
-                self.keep_alive = False
-                continue
+            kind = _KINDS.get(name) or _kind_of(name)
+            if kind is not _PLAIN:
+                if kind == b"content-length":
+                    self.expected_content_length = int(value)
+                    self.chunked_encoding = False
+                elif kind == b"connection":
+                    if b"close" in value.lower():
+                        self.keep_alive = False
+                        continue
+                else:
+                    continue
             content += (name, b": ", value, b"\r\n")
+        if length is not None and self.chunked_encoding is None and 200 <= status != 204:
+            content.append(b"Content-Length: %d\r\n" % length)
+            self.expected_content_length = length
+            self.chunked_encoding = False
         if self.chunked_encoding is None and not self._is_bodiless:
             if self.scope["http_version"] == "1.0":
                 self.keep_alive = False
@@ -172,6 +216,8 @@ class CasePreservingProtocol(HttpToolsProtocol):
     at the bytes on the wire.
     """
 
+    app: Any
+    parser: Any  # None only after the connection was given up, when nothing is parsed any more
     _in_head = True
     _head_bytes = 0
     _refusal: tuple[int, str] | None = None

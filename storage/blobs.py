@@ -40,6 +40,13 @@ class Blobs(Protocol):
         """
         ...
 
+    def stage_small(self, data: bytes) -> Staged | None:
+        """`data`, to be kept in the store itself; None when it is too large for that.
+
+        Nothing of it is anywhere before `attach`, so that there is nothing to discard.
+        """
+        ...
+
     def attach(self, tx: Writer, staged: Staged) -> BlobRef:
         """Name the staged bytes: they belong to `tx`'s change from its commit on."""
         ...

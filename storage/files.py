@@ -41,6 +41,8 @@ RELEASE_GRACE_S = 10.0
 _THREADS = 4
 _SLICE = 256
 _ID_BYTES = 16
+# A file's folder is the first byte of its id: a few hundred thousand files are some thousand each.
+_FOLDERS = tuple(f"{first:02x}" for first in range(256))
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -67,7 +69,7 @@ class StagedFile:
 
 
 class FileBlobs:
-    """Files live at `folder/aa/bb/<id>`; what the store knows of each is a record of its own.
+    """Files live at `folder/aa/<id>`; what the store knows of each is a record of its own.
 
     Plain `os` calls on threads of its own, not aiofiles: sealing, writing and syncing a batch is
     one hop here, and would be one for each call there.
@@ -96,8 +98,25 @@ class FileBlobs:
         self._released = asyncio.Event()
         for place in (folder, self._temporary):
             place.mkdir(mode=0o700, exist_ok=True)
+        self._make_folders()
         for leftover in self._temporary.iterdir():
             leftover.unlink()
+
+    def _make_folders(self) -> None:
+        """All folders that files go to are there, durably: a blob then costs one folder's sync.
+
+        The one made last stands for all: it is only made when the others are durable.
+        """
+        last = self._folder / _FOLDERS[-1]
+        if last.is_dir():
+            return
+        for name in _FOLDERS[:-1]:
+            (self._folder / name).mkdir(mode=0o700, exist_ok=True)
+        if self._is_synced:
+            sync_folder(self._folder)
+        last.mkdir(mode=0o700, exist_ok=True)
+        if self._is_synced:
+            sync_folder(self._folder)
 
     async def stage(self, chunks: AsyncIterator[bytes], *, key_name: str) -> Staged:
         blob_id = self._random_bytes(_ID_BYTES)
@@ -109,28 +128,23 @@ class FileBlobs:
             async for chunk in chunks:
                 parts.append(chunk)
                 gathered_bytes += len(chunk)
-                # The last frame is sealed as such: some bytes stay back until the source has ended.
-                if gathered_bytes <= BATCH_BYTES:
+                if gathered_bytes < BATCH_BYTES:
                     continue
                 if sink is None:
-                    self._staged.add(blob_id.hex())
-                    sink = _Sink(self._temporary, self._random_bytes(KEY_BYTES), blob_id)
-                gathered = b"".join(parts)
-                whole = (len(gathered) - 1) // BATCH_BYTES * BATCH_BYTES
-                parts, gathered_bytes = [gathered[whole:]], len(gathered) - whole
+                    sink = self._new_sink(blob_id)
                 if writing is not None:
                     await writing
-                writing = self._in_thread(sink.write, gathered[:whole])
+                writing = self._in_thread(sink.write, parts)
+                parts, gathered_bytes = [], 0
             if writing is not None:
                 await writing
-            data = b"".join(parts)
-            if sink is None and len(data) <= INLINE_BYTES_MAX:
-                return StagedInline(blob_id.hex(), len(data), data)
             if sink is None:
-                self._staged.add(blob_id.hex())
-                sink = _Sink(self._temporary, self._random_bytes(KEY_BYTES), blob_id)
+                staged = self.stage_small(b"".join(parts))
+                if staged is not None:
+                    return staged
+                sink = self._new_sink(blob_id)
             place = self._path(blob_id.hex())
-            await self._in_thread(sink.finish, data, place, self._is_synced)
+            await self._in_thread(sink.finish, parts, place, self._is_synced)
             return StagedFile(blob_id.hex(), sink.size_bytes, sink.data_key, key_name)
         except BaseException as error:
             if writing is not None:
@@ -142,6 +156,18 @@ class FileBlobs:
             if isinstance(error, OSError) and error.errno in _NO_SPACE:
                 raise BlobStoreFull("no space is left for blobs") from error
             raise
+
+    def _new_sink(self, blob_id: bytes) -> "_Sink":
+        self._staged.add(blob_id.hex())
+        return _Sink(self._temporary, self._random_bytes(KEY_BYTES), blob_id)
+
+    def stage_small(self, data: bytes) -> Staged | None:
+        if len(data) > INLINE_BYTES_MAX:
+            return None
+        # Ids in order of time: new records are neighbours in the database, so that a commit of
+        # many writes few pages. Nothing follows from an id but its place.
+        blob_id = f"{self._clock.now_ms():012x}{self._random_bytes(_ID_BYTES - 6).hex()}"
+        return StagedInline(blob_id, len(data), data)
 
     def _in_thread(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         return asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
@@ -353,11 +379,11 @@ class FileBlobs:
 
     def file_ids(self) -> Iterator[str]:
         """The ids of the blobs that have a file, named or not. Walks the folders: for a thread."""
-        for path in self._folder.glob("??/??/*"):
+        for path in self._folder.glob("??/*"):
             yield path.name
 
     def _path(self, blob_id: str) -> Path:
-        return self._folder / blob_id[:2] / blob_id[2:4] / blob_id
+        return self._folder / blob_id[:2] / blob_id
 
     async def close(self) -> None:
         """No thread of these blobs runs any more."""
@@ -378,14 +404,20 @@ class _Sink:
         self._temporary = folder / blob_id.hex()
         self._descriptor = -1
         self._frames = 0
+        self._rest = b""
         self._is_over = False
         self._lock = threading.Lock()
 
-    def write(self, data: bytes) -> None:
+    def write(self, parts: list[bytes]) -> None:
+        """The whole frames of what there is are written; the last bytes stay back, for the last
+        frame of all is sealed as such."""
         with self._lock:
-            self._append(data, ends=False)
+            data = b"".join([self._rest, *parts])
+            whole = (len(data) - 1) // FRAME_BYTES * FRAME_BYTES
+            self._rest = data[whole:]
+            self._append(memoryview(data)[:whole], ends=False)
 
-    def _append(self, data: bytes, *, ends: bool) -> None:
+    def _append(self, data: memoryview, *, ends: bool) -> None:
         if self._is_over:
             return
         if self._descriptor < 0:
@@ -396,22 +428,19 @@ class _Sink:
         self._frames += frame_count(len(data))
         self.size_bytes += len(data)
 
-    def finish(self, data: bytes, place: Path, is_synced: bool) -> None:
+    def finish(self, parts: list[bytes], place: Path, is_synced: bool) -> None:
         """The last frames are written and the file is at `place`, durably."""
         with self._lock:
             if self._is_over:
                 return
-            self._append(data, ends=True)
+            self._append(memoryview(b"".join([self._rest, *parts])), ends=True)
             if is_synced:
                 os.fdatasync(self._descriptor)
             self._close()
-            # Synced even when another stream has just made them: it may not have synced them yet.
-            for folder in (place.parent.parent, place.parent):
-                folder.mkdir(mode=0o700, exist_ok=True)
             self._temporary.rename(place)
             if is_synced:
-                for folder in (place.parent, place.parent.parent, place.parent.parent.parent):
-                    sync_folder(folder)
+                # The folder itself was made durable when the blobs were opened.
+                sync_folder(place.parent)
 
     def abandon(self, place: Path) -> None:
         with self._lock:

@@ -94,6 +94,11 @@ class MemoryBlobs:
         data = b"".join([chunk async for chunk in chunks])
         return _StagedBytes(f"{next(self._numbers):032x}", data, len(data))
 
+    def stage_small(self, data: bytes) -> Staged | None:
+        if len(data) > INLINE_BYTES_MAX:
+            return None
+        return _StagedBytes(f"{next(self._numbers):032x}", data, len(data))
+
     def attach(self, tx: Writer, staged: Staged) -> BlobRef:
         assert isinstance(staged, _StagedBytes)
         tx.put(_key(staged.id), staged.data)

@@ -22,15 +22,14 @@ def sealed_size(size_bytes: int) -> int:
     return size_bytes + TAG_BYTES * frame_count(size_bytes)
 
 
-def seal(cipher: AESGCM, blob_id: bytes, first: int, data: bytes, *, ends: bool) -> bytes:
-    """The frames of `data`, from number `first` on. All but a blob's last batch are whole frames.
+def seal(cipher: AESGCM, blob_id: bytes, first: int, view: memoryview, *, ends: bool) -> bytes:
+    """The frames of `view`, from number `first` on. All but a blob's last batch are whole frames.
 
     The nonce is the blob's own prefix and the frame's number, and the data key is the blob's own:
     no nonce is used twice. The additional data say which blob, which frame and whether it is the
     last one, so that a frame opens nowhere else and a file cut at a frame does not open at all.
     """
-    view = memoryview(data)
-    count = frame_count(len(data))
+    count = frame_count(len(view))
     return b"".join(
         [
             cipher.encrypt(

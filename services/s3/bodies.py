@@ -1,18 +1,12 @@
 """Payloads on their way in: cut, hashed, sealed and verified before anything names them."""
 
 import asyncio
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Iterable,
-    Mapping,
-)
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from fogbank.services.body import Body
+from fogbank.services.body import SMALL_BYTES, Body, gathered
 from fogbank.services.context import Context
 from fogbank.services.s3.checksums import DEFAULT, Claims, Digests
 from fogbank.services.s3.errors import (
@@ -26,8 +20,8 @@ from fogbank.storage.kv import Writer
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 PUT_BYTES_MAX = 5 * 1024**3
-# Hashing a piece of this size takes about a millisecond: that is worth a thread, less is not.
-PIECE_BYTES = 256 * 1024
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +34,32 @@ class Received:
     def attach(self, ctx: Context, tx: Writer) -> BlobRef | None:
         return None if self.staged is None else ctx.blobs.attach(tx, self.staged)
 
+    async def drop(self, ctx: Context) -> None:
+        """Nothing is left of the payload, unless a transaction named it."""
+        if self.staged is not None:
+            await ctx.blobs.discard(self.staged)
 
-@asynccontextmanager
-async def receiving(
+
+async def receive(
     ctx: Context, bucket_id: str, chunks: AsyncIterable[bytes], digests: Digests
-) -> AsyncIterator[Received]:
-    """Seal `chunks`, feeding `digests`; within the context a transaction may name them.
-
-    When the context is left by an error, or by a cancellation, they are gone; unless a transaction
-    that is still queued names them, for which `discard` waits.
-    """
+) -> Received:
+    """`chunks` are sealed, and `digests` were fed with them: `commit` is to follow."""
     async with aclosing(_hashed(chunks, digests)) as hashed:
         try:
             sealed = await ctx.blobs.stage(hashed, key_name=f"s3/{bucket_id}")
         except BlobStoreFull as error:
             raise ServiceUnavailable from error
-    try:
-        # An object without bytes has no blob.
-        yield Received(sealed if digests.size_bytes else None, digests)
-    except BaseException:
-        await ctx.blobs.discard(sealed)
-        raise
     if not digests.size_bytes:
+        # An object without bytes has no blob.
         await ctx.blobs.discard(sealed)
+        return Received(None, digests)
+    return Received(sealed, digests)
 
 
-@asynccontextmanager
-async def receiving_request(
+async def receive_request(
     ctx: Context, bucket_id: str, request: Mapping[str, Any], algorithms: Iterable[str] = ()
-) -> AsyncIterator[Received]:
-    """`receiving` of a request's Body: its length and the client's digests are verified.
+) -> Received:
+    """`receive` of a request's Body: its length and the client's digests are verified.
 
     Computed are `algorithms`, or else what the client announces, or else the default.
     """
@@ -82,11 +72,43 @@ async def receiving_request(
         raise EntityTooLarge(length, PUT_BYTES_MAX)
     wanted = [*algorithms, *([claims.algorithm] if claims.algorithm else [])] or [DEFAULT]
     digests = Digests(wanted)
-    async with receiving(ctx, bucket_id, body, digests) as received:
+    if body.is_here:
+        received = await _receive_here(ctx, bucket_id, body, digests)
+    else:
+        received = await receive(ctx, bucket_id, body, digests)
+    try:
         if digests.size_bytes != length:
             raise IncompleteBody(length, digests.size_bytes)
         claims.check(digests, body.trailers)
-        yield received
+    except BaseException:
+        await received.drop(ctx)
+        raise
+    return received
+
+
+async def _receive_here(ctx: Context, bucket_id: str, body: Body, digests: Digests) -> Received:
+    """A payload that has arrived: when it is small it needs no thread, no file, no iterators."""
+    data = body.whole()
+    if not data:
+        return Received(None, digests)
+    staged = ctx.blobs.stage_small(data)
+    if staged is None:
+        return await receive(ctx, bucket_id, Body.of(data), digests)
+    digests.update(data)
+    return Received(staged, digests)
+
+
+async def commit(ctx: Context, received: Received, work: Callable[[Writer], T]) -> T:
+    """What `work` wrote is durable; it may attach what was received.
+
+    After an error, or a cancellation, the bytes are gone; unless a transaction that is still
+    queued names them, for which `discard` waits.
+    """
+    try:
+        return await ctx.store.write(work)
+    except BaseException:
+        await received.drop(ctx)
+        raise
 
 
 def body_of(request: Mapping[str, Any]) -> Body:
@@ -98,26 +120,18 @@ def body_of(request: Mapping[str, Any]) -> Body:
 
 
 async def _hashed(chunks: AsyncIterable[bytes], digests: Digests) -> AsyncGenerator[bytes, None]:
-    """`chunks` in larger pieces, hashed in a thread while the consumer seals the same piece."""
+    """`chunks` in larger pieces; a thread hashes each while the consumer seals it, and while the
+    next one is on its way."""
     loop = asyncio.get_running_loop()
-    async for piece in _pieces(chunks):
-        if len(piece) < PIECE_BYTES:
+    hashing: asyncio.Future[None] | None = None
+    async for piece in gathered(chunks):
+        if hashing is not None:
+            await hashing
+            hashing = None
+        if len(piece) > SMALL_BYTES:
+            hashing = loop.run_in_executor(None, digests.update, piece)
+        else:
             digests.update(piece)
-            yield piece
-            continue
-        hashing = loop.run_in_executor(None, digests.update, piece)
         yield piece
+    if hashing is not None:
         await hashing
-
-
-async def _pieces(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    pending: list[bytes] = []
-    size = 0
-    async for chunk in chunks:
-        pending.append(chunk)
-        size += len(chunk)
-        if size >= PIECE_BYTES:
-            yield pending[0] if len(pending) == 1 else b"".join(pending)
-            pending, size = [], 0
-    if pending:
-        yield pending[0] if len(pending) == 1 else b"".join(pending)

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.s3 import attributes, buckets, checksums, conditions, errors, objects, reading
-from fogbank.services.s3.bodies import PUT_BYTES_MAX, receiving
+from fogbank.services.s3.bodies import PUT_BYTES_MAX, commit, receive
 from fogbank.services.s3.notices import emit
 from fogbank.services.s3.records import StoredObject
 from fogbank.services.s3.service import service
@@ -100,28 +100,28 @@ async def copy_object(ctx: Context, request: Input) -> Output:
         metadata = source.found.metadata
     chunks = reading.stream_of(ctx.blobs, source.slices, source.data)
     digests = checksums.Digests([algorithm])
-    async with receiving(ctx, bucket.id, chunks, digests) as received:
-        now_ms = ctx.clock.now_ms()
+    received = await receive(ctx, bucket.id, chunks, digests)
+    now_ms = ctx.clock.now_ms()
 
-        def work(tx: Writer) -> StoredObject:
-            here = buckets.require(tx, ctx, request)
-            conditions.check_write(request, objects.find(tx, here, key))
-            new = StoredObject(
-                digests.etag(),
-                digests.size_bytes,
-                now_ms,
-                digests.values(),
-                storage_class=about.storage_class,
-                blob=received.attach(ctx, tx),
-                headers=headers,
-                metadata=metadata,
-                tags=about.tags if replace_tags else source.found.tags,
-            )
-            objects.store(tx, ctx, here, key, new)
-            emit(ctx, tx, here, key, "ObjectCreated:Copy", now_ms, new)
-            return new
+    def work(tx: Writer) -> StoredObject:
+        here = buckets.require(tx, ctx, request)
+        conditions.check_write(request, objects.find(tx, here, key))
+        new = StoredObject(
+            digests.etag(),
+            digests.size_bytes,
+            now_ms,
+            digests.values(),
+            storage_class=about.storage_class,
+            blob=received.attach(ctx, tx),
+            headers=headers,
+            metadata=metadata,
+            tags=about.tags if replace_tags else source.found.tags,
+        )
+        objects.store(tx, ctx, here, key, new)
+        emit(ctx, tx, here, key, "ObjectCreated:Copy", now_ms, new)
+        return new
 
-        new = await ctx.store.write(work)
+    new = await commit(ctx, received, work)
     return {
         "CopyObjectResult": {
             "ETag": f'"{new.etag}"',

@@ -17,7 +17,7 @@ from fogbank.services.s3 import (
     ranges,
     reading,
 )
-from fogbank.services.s3.bodies import receiving_request
+from fogbank.services.s3.bodies import commit, receive_request
 from fogbank.services.s3.notices import emit
 from fogbank.services.s3.numbers import integer
 from fogbank.services.s3.records import (
@@ -65,7 +65,13 @@ def require(tx: Reader, bucket: Bucket, request: Mapping[str, Any]) -> StoredObj
 
 def store(tx: Writer, ctx: Context, bucket: Bucket, key: str, new: StoredObject) -> None:
     """`new` is the key's object; what it replaces gives its bytes back in this transaction."""
-    old = find(tx, bucket, key)
+    replace(tx, ctx, bucket, key, find(tx, bucket, key), new)
+
+
+def replace(
+    tx: Writer, ctx: Context, bucket: Bucket, key: str, old: StoredObject | None, new: StoredObject
+) -> None:
+    """`store` of a caller that has looked up `old` in this transaction."""
     if old is not None:
         release(tx, ctx, old)
     tx.put(keys.object_(bucket.id, key), to_bytes(new))
@@ -87,29 +93,30 @@ async def put_object(ctx: Context, request: Input) -> Output:
     about = attributes.of_request(request, bucket)
     if request.get("WriteOffsetBytes") is not None:
         raise errors.HeaderNotImplemented("x-amz-write-offset-bytes")
-    async with receiving_request(ctx, bucket.id, request) as received:
-        digests = received.digests
-        now_ms = ctx.clock.now_ms()
+    received = await receive_request(ctx, bucket.id, request)
+    digests = received.digests
+    now_ms = ctx.clock.now_ms()
 
-        def work(tx: Writer) -> StoredObject:
-            here = buckets.require(tx, ctx, request)
-            conditions.check_write(request, find(tx, here, key))
-            new = StoredObject(
-                digests.etag(),
-                digests.size_bytes,
-                now_ms,
-                digests.values(),
-                storage_class=about.storage_class,
-                blob=received.attach(ctx, tx),
-                headers=about.headers,
-                metadata=about.metadata,
-                tags=about.tags,
-            )
-            store(tx, ctx, here, key, new)
-            emit(ctx, tx, here, key, "ObjectCreated:Put", now_ms, new)
-            return new
+    def work(tx: Writer) -> StoredObject:
+        here = buckets.require(tx, ctx, request)
+        old = find(tx, here, key)
+        conditions.check_write(request, old)
+        new = StoredObject(
+            digests.etag(),
+            digests.size_bytes,
+            now_ms,
+            digests.values(),
+            storage_class=about.storage_class,
+            blob=received.attach(ctx, tx),
+            headers=about.headers,
+            metadata=about.metadata,
+            tags=about.tags,
+        )
+        replace(tx, ctx, here, key, old, new)
+        emit(ctx, tx, here, key, "ObjectCreated:Put", now_ms, new)
+        return new
 
-        new = await ctx.store.write(work)
+    new = await commit(ctx, received, work)
     return written(new)
 
 

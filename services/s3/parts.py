@@ -15,7 +15,7 @@ from fogbank.services.s3 import (
     reading,
     uploads,
 )
-from fogbank.services.s3.bodies import Received, body_of, receiving, receiving_request
+from fogbank.services.s3.bodies import Received, body_of, commit, receive, receive_request
 from fogbank.services.s3.numbers import integer, page_size
 from fogbank.services.s3.records import Bucket, Part, Upload, from_bytes, owner, to_bytes
 from fogbank.services.s3.service import service
@@ -37,9 +37,9 @@ async def upload_part(ctx: Context, request: Input) -> Output:
             f"{upload.algorithm.lower()}, actual checksum Type: {str(claims.algorithm).lower()}"
         )
     algorithm = upload.algorithm or checksums.DEFAULT
-    async with receiving_request(ctx, bucket.id, request, (algorithm,)) as received:
-        part = await _keep(ctx, request, number, algorithm, received)
-        values = received.digests.values()
+    received = await receive_request(ctx, bucket.id, request, (algorithm,))
+    part = await _keep(ctx, request, number, algorithm, received)
+    values = received.digests.values()
     # An upload without an algorithm echoes what the client sent, and keeps the default.
     shown = upload.algorithm or claims.algorithm
     return {
@@ -62,8 +62,8 @@ async def upload_part_copy(ctx: Context, request: Input) -> Output:
     algorithm = upload.algorithm or checksums.DEFAULT
     digests = checksums.Digests([algorithm])
     chunks = reading.stream_of(ctx.blobs, source.slices, source.data)
-    async with receiving(ctx, bucket.id, chunks, digests) as received:
-        part = await _keep(ctx, request, number, algorithm, received)
+    received = await receive(ctx, bucket.id, chunks, digests)
+    part = await _keep(ctx, request, number, algorithm, received)
     shown = checksums.output(part.checksums) if upload.algorithm else {}
     return {
         "CopyPartResult": {
@@ -114,7 +114,7 @@ async def _keep(
         tx.put(key, to_bytes(part))
         return part
 
-    return await ctx.store.write(work)
+    return await commit(ctx, received, work)
 
 
 @service.operation("ListParts")

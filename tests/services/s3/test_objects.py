@@ -432,7 +432,8 @@ async def test_a_full_disk_is_an_answer_that_clients_take_for_passing(
         raise BlobStoreFull
 
     monkeypatch.setattr(s3.blobs, "stage", full)
-    error = await refused(s3, "PutObject", Bucket="photos", Key="a", Body=b"x")
+    body = Body(in_chunks(b"x" * MB), length=MB)
+    error = await refused(s3, "PutObject", Bucket="photos", Key="a", Body=body)
     assert (error.status, error.code) == (503, "ServiceUnavailable")
 
 
