@@ -141,6 +141,13 @@ class Environment:
         await self._api.serve(env.listener)
         env.on_exit(self._on_exit)
 
+    def abandon(self, error: Exception) -> None:
+        """Its invocation raises `error`, and it is of no more use."""
+        outcome, self._outcome, self._invocation = self._outcome, None, None
+        if outcome is not None and not outcome.done():
+            outcome.set_exception(error)
+        self._useless()
+
     async def end(self) -> None:
         """Nothing of it is left; an invocation that was running has been answered."""
         if self.state is not State.ENDING:

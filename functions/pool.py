@@ -1,6 +1,8 @@
 """The environments of all functions: reuse, start, limits, and an end for each."""
 
 import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fogbank.functions.environment import Environment, Workshop
@@ -42,34 +44,21 @@ class Pool:
         self._memory_mb = 0
         self._busy = 0
         self._ending = False
-        self._stop = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
-        self._runner: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        running = asyncio.Event()
-        # The one task that owns the group of all others; `close` waits for it.
-        self._runner = asyncio.create_task(self._run(running))
-        await running.wait()
-
-    async def _run(self, running: asyncio.Event) -> None:
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serves; then no environment is left, and what they were running has been answered."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             reaper = tasks.create_task(self._reap())
-            running.set()
-            await self._stop.wait()
-            reaper.cancel()
-
-    async def close(self) -> None:
-        """No environment is left; invocations that were running have been answered."""
-        if self._runner is None:
-            return
-        self._ending = True
-        for environment in tuple(self._home):
-            self._end(environment)
-        self._stop.set()
-        await self._runner
-        self._runner = None
+            try:
+                yield
+            finally:
+                self._ending = True
+                reaper.cancel()
+                for environment in tuple(self._home):
+                    self._end(environment)
 
     async def invoke(self, version: FunctionVersion, invocation: Invocation) -> Outcome:
         if self._busy >= self._limits.concurrency_max or self._ending:
@@ -102,8 +91,15 @@ class Pool:
         self._groups[version.key] = group
         self._home[environment] = group
         self._memory_mb += version.memory_mb
-        self._tasks.create_task(environment.start())
+        self._tasks.create_task(self._start(environment))
         return environment
+
+    async def _start(self, environment: Environment) -> None:
+        """What nobody foresaw is told to the caller, and ends this environment alone."""
+        try:
+            await environment.start()
+        except Exception as error:
+            environment.abandon(error)
 
     def _has_room(self, version: FunctionVersion) -> bool:
         limit_mb = self._limits.memory_mb_max
@@ -114,6 +110,13 @@ class Pool:
     def _longest_idle(self) -> Environment | None:
         idle = [group.idle[0] for group in self._groups.values() if group.idle]
         return min(idle, key=lambda each: each.idle_since_ms, default=None)
+
+    def beside(self, work: Coroutine[None, None, None]) -> None:
+        """`work`, which must not fail, runs in the background and has ended when the pool has."""
+        if self._tasks is None or self._ending:
+            work.close()
+        else:
+            self._tasks.create_task(work)
 
     def retire(self, key: str) -> None:
         group = self._groups.get(key)

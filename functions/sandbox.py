@@ -74,6 +74,7 @@ class SandboxDriver:
     def __init__(
         self,
         scratch: Scratch,
+        tasks: asyncio.TaskGroup,
         *,
         zygote: bool = True,
         stack_port: int | None = None,
@@ -82,6 +83,7 @@ class SandboxDriver:
         self._zygote = zygote
         self._blanks = blanks
         self._scratch = scratch
+        self._tasks = tasks
         self._ports = [RUNTIME_API_PORT]
         if stack_port is not None and stack_port != RUNTIME_API_PORT:
             self._ports.append(stack_port)
@@ -188,12 +190,12 @@ class SandboxDriver:
     def _refill(self, spawner: Spawner) -> None:
         if self._closing or spawner in self._refilling:
             return
-        self._refilling[spawner] = asyncio.create_task(self._refill_blanks(spawner))
+        self._refilling[spawner] = self._tasks.create_task(self._refill_blanks(spawner))
 
     async def _refill_blanks(self, spawner: Spawner) -> None:
         try:
             await spawner.refill()
-        except EnvironmentFailed:
+        except (EnvironmentFailed, OSError):
             return  # the next cold start will say so to its caller
         finally:
             self._refilling.pop(spawner, None)

@@ -1,6 +1,8 @@
 """`FunctionPool` is ports.Functions: built from a small configuration, started, used, closed."""
 
+import asyncio
 import logging
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,7 @@ class FunctionPool:
             raise ValueError(f"no driver {config.driver!r}: choose one of {', '.join(DRIVERS)}")
         self._config = config
         self._clock = clock
+        self._parts = AsyncExitStack()  # closed in the reverse of their order
         self._scratch: Scratch | None = None
         self._driver: Driver | None = None
         self._pool: Pool | None = None
@@ -61,40 +64,33 @@ class FunctionPool:
 
     async def start(self) -> None:
         """Functions can be invoked; raises IsolationUnavailable when the required is not there."""
-        self._scratch = Scratch(self._config.runtime_dir)
-        try:
-            self._driver = await self._choose_driver(self._scratch)
-        except BaseException:
-            self._scratch.close()
-            raise
-        workshop = Workshop(
-            self._driver,
-            Packages(self._scratch),
-            self._clock,
-            endpoint=self._config.endpoint,
-            serve_stack=self._config.serve_stack,
-        )
-        self._pool = Pool(workshop, self._config.limits)
-        await self._pool.start()
+        async with AsyncExitStack() as parts:
+            self._scratch = Scratch(self._config.runtime_dir)
+            parts.callback(self._scratch.close)
+            tasks = await parts.enter_async_context(asyncio.TaskGroup())
+            self._driver = await self._choose_driver(self._scratch, tasks)
+            parts.push_async_callback(self._driver.close)
+            workshop = Workshop(
+                self._driver,
+                Packages(self._scratch),
+                self._clock,
+                endpoint=self._config.endpoint,
+                serve_stack=self._config.serve_stack,
+            )
+            self._pool = Pool(workshop, self._config.limits)
+            await parts.enter_async_context(self._pool.running())
+            self._parts = parts.pop_all()
 
     async def close(self) -> None:
         """No process, mount, cgroup or file of a function is left."""
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
-        if self._driver is not None:
-            await self._driver.close()
-            self._driver = None
-        if self._scratch is not None:
-            self._scratch.close()
-            self._scratch = None
+        await self._parts.aclose()
 
     async def __aenter__(self) -> "FunctionPool":
         await self.start()
         return self
 
-    async def __aexit__(self, *exc: object) -> None:
-        await self.close()
+    async def __aexit__(self, *exc: Any) -> None:
+        await self._parts.__aexit__(*exc)
 
     async def invoke(self, version: FunctionVersion, invocation: Invocation) -> Outcome:
         assert self._pool is not None, "start() was not called"
@@ -106,8 +102,8 @@ class FunctionPool:
         await self._driver.prepare(runtime)
 
     def retire(self, key: str) -> None:
-        if self._pool is not None:
-            self._pool.retire(key)
+        assert self._pool is not None, "start() was not called"
+        self._pool.retire(key)
 
     def isolation(self) -> dict[str, Any]:
         missing = list(self._capabilities.missing)
@@ -120,12 +116,13 @@ class FunctionPool:
             "fallback": self._lost,
         }
 
-    async def _choose_driver(self, scratch: Scratch) -> Driver:
+    async def _choose_driver(self, scratch: Scratch, tasks: asyncio.TaskGroup) -> Driver:
         config = self._config
         reason = "the setting asks for the process driver"
         if config.driver != "process":
             sandbox = SandboxDriver(
                 scratch,
+                tasks,
                 zygote=config.zygote,
                 stack_port=config.stack_port if config.serve_stack is not None else None,
                 blanks=config.blanks,

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from fogbank.functions.ports import FunctionThrottled
+from fogbank.functions.ports import Env, EnvSpec, FunctionThrottled
+from fogbank.functions.process import ProcessDriver
 from fogbank.functions.service import FunctionPool, FunctionsConfig, Limits
 from fogbank.storage.clock import ManualClock
 from tests.functions.building import run, until, value, version
@@ -82,3 +83,18 @@ async def test_each_python_runtime_finds_the_nearest_interpreter(make: Make, run
     functions, _ = await make(Limits())
     source = "import sys\ndef handler(event, context):\n    return sys.version_info[:2]\n"
     assert (await value(functions, version(source, runtime=runtime)))[0] == 3
+
+
+async def test_a_start_that_fails_unforeseen_is_its_callers_and_nobody_elses(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions, _ = await make(Limits())
+
+    async def broken(driver: ProcessDriver, spec: EnvSpec) -> Env:
+        raise OSError("too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ProcessDriver, "create", broken)
+        with pytest.raises(OSError, match="too many open files"):
+            await run(functions, version(ME))
+    assert await value(functions, version(ME))
