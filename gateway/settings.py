@@ -158,10 +158,6 @@ class Settings:
     function_concurrency_max: int = _one(
         1000, "function environments that may run at once", unit="environments"
     )
-    legacy_acl_default: bool = _one(
-        False, "new buckets follow S3's ACL rules from before April 2023"
-    )
-    lifecycle_day_s: float = _one(86_400.0, "how long a lifecycle day lasts", unit="seconds")
     requests_max: int = _one(2000, "requests in progress at once; more get 503", unit="requests")
     trace_spans_max: int = _one(20_000, "newest spans kept for the trace view", unit="spans")
     log_lines_max: int = _one(5_000, "newest log lines kept for `fogbank logs`", unit="lines")

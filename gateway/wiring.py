@@ -103,10 +103,6 @@ async def _serve(
             traces=TraceBuffer(ids, settings.trace_spans_max),
             catalog=Catalog(),
             endpoint=endpoint,
-            options={
-                "legacy_acl_default": settings.legacy_acl_default,
-                "lifecycle_day_s": settings.lifecycle_day_s,
-            },
         )
         gateway = Gateway(
             stack,
