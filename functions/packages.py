@@ -17,6 +17,22 @@ from fogbank.functions.ports import Code, Package
 
 UNZIPPED_BYTES_MAX = 262_144_000  # 250 MB, AWS's limit
 ENTRIES_MAX = 100_000
+# The SDK and what comes with it.
+SDK_NAMES = (b"boto3", b"botocore")
+SDK_PARTS = frozenset(
+    {
+        "awscrt",
+        "boto3",
+        "botocore",
+        "certifi",
+        "dateutil",
+        "jmespath",
+        "s3transfer",
+        "six",
+        "urllib3",
+    }
+)
+SCANNED_BYTES_MAX = 4 << 20  # of a package's own modules, to see whether they use the SDK
 PREFIX = "fogbank-"
 MEMORY_ROOTS = (Path("/dev/shm"), Path("/run/shm"))
 _COPY_BYTES = 1 << 20
@@ -108,8 +124,7 @@ class Packages:
                 if name not in self._ready:
                     data = await code.fetch()
                     target = self._scratch.code / name
-                    await asyncio.to_thread(unpack, data, target)
-                    self._ready[name] = _described(name, target)
+                    self._ready[name] = await asyncio.to_thread(_unpacked, data, name, target)
         except BaseException:
             self._drop(name)
             raise
@@ -132,14 +147,38 @@ class Packages:
                 self._locks.pop(name, None)
 
 
+def _unpacked(data: bytes, name: str, target: Path) -> Package:
+    unpack(data, target)
+    return _described(name, target)
+
+
 def _described(name: str, path: Path) -> Package:
     bootstrap = path / "bootstrap"
+    modules = {_module_of(entry.name) for entry in path.iterdir()}
+    uses_sdk, left = False, SCANNED_BYTES_MAX
+    for directory, directories, files in os.walk(path):
+        modules.update(SDK_PARTS.intersection(map(_module_of, directories + files)))
+        for file in files:
+            source = Path(directory, file)
+            # A link may lead out of the package, where nothing is to be read.
+            if uses_sdk or left <= 0 or source.suffix != ".py" or source.is_symlink():
+                continue
+            text = source.read_bytes()
+            left -= len(text)
+            uses_sdk = any(each in text for each in SDK_NAMES)
     return Package(
         name=name,
         path=path,
         has_runtime_client=(path / "awslambdaric" / "__main__.py").is_file(),
         has_bootstrap=bootstrap.is_file(),
+        uses_sdk=uses_sdk,
+        modules=frozenset(modules),
     )
+
+
+def _module_of(entry: str) -> str:
+    """The module that a file or directory of this name would be."""
+    return entry.partition(".")[0]
 
 
 def unpack(data: bytes, target: Path) -> None:

@@ -82,6 +82,10 @@ class Functions(Protocol):
         """Let environments of this version finish their invocation and end."""
         ...
 
+    def expect(self, runtime: str) -> None:
+        """A first invocation of `runtime` may come: its interpreter starts, in the background."""
+        ...
+
     def isolation(self) -> dict[str, Any]:
         """The level in force, what it enforces, and what is missing and why; for people to read."""
         ...
@@ -132,6 +136,9 @@ class Package:
     path: Path
     has_runtime_client: bool  # awslambdaric is in the package
     has_bootstrap: bool  # an executable named bootstrap is in the package
+    uses_sdk: bool = False  # its code names boto3 or botocore
+    # Modules that it brings: those at its top, and parts of the SDK wherever they are.
+    modules: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

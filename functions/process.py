@@ -20,7 +20,7 @@ from fogbank.functions.ports import (
 )
 from fogbank.functions.proctree import resident_bytes
 from fogbank.functions.spawners import RUNTIME_DIRECTORY, Blank
-from fogbank.functions.spawnerset import SpawnerSet
+from fogbank.functions.spawnerset import SdkZygote, SpawnerSet
 
 OPEN_FILES_MAX = 1024
 POLL_S = 0.02  # how soon a function over its memory is found, without cgroups
@@ -58,12 +58,19 @@ class ProcessEnv:
 class ProcessDriver:
     """Forks (or starts) the runtime as a plain process; memory is watched, nothing is hidden."""
 
-    def __init__(self, scratch: Scratch, *, zygote: bool = True) -> None:
+    def __init__(
+        self,
+        scratch: Scratch,
+        tasks: asyncio.TaskGroup,
+        *,
+        zygote: bool = True,
+        sdk: SdkZygote = "never",
+    ) -> None:
         self._zygote = zygote
         self._living: set[ProcessEnv] = set()
         self._watch: asyncio.TimerHandle | None = None
         plan = {"sandbox": False, "cgroups": [], "scratch": str(scratch.path)}
-        self._spawners = SpawnerSet(lambda _: dict(plan), Cgroups.none())
+        self._spawners = SpawnerSet(lambda _: dict(plan), Cgroups.none(), tasks, sdk=sdk)
 
     def probe(self) -> Capabilities:
         watched = sys.platform == "linux"
@@ -82,20 +89,20 @@ class ProcessDriver:
 
     async def create(self, spec: EnvSpec) -> ProcessEnv:
         spawner, notice = await self._spawners.of(spec.runtime)
+        directory, runtime = str(spec.package.path), str(RUNTIME_DIRECTORY)
+        arguments = arguments_of(spec, spawner.interpreter, directory, runtime, self._zygote)
+        if not arguments:
+            spawner = await self._spawners.warmest(spawner, spec)
         blank = await spawner.blank()
         listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         env = ProcessEnv(blank, listener, spec.memory_mb, (notice,) if notice else ())
         try:
             address = f"127.0.0.1:{listener.getsockname()[1]}"
-            directory = str(spec.package.path)
-            environment = environment_of(spec, directory, str(RUNTIME_DIRECTORY), address)
             blank.tell(
                 {
-                    "environment": environment,
+                    "environment": environment_of(spec, directory, runtime, address),
                     "directory": directory,
-                    "arguments": arguments_of(
-                        spec, spawner.interpreter, directory, str(RUNTIME_DIRECTORY), self._zygote
-                    ),
+                    "arguments": arguments,
                     "site": list(spawner.interpreter.site),
                     "limits": {"nofile": OPEN_FILES_MAX, "core": 0},
                 }

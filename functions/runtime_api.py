@@ -211,6 +211,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._last = False  # the client keeps the connection for this answer only
+        self._owed = b""  # an answer that goes out with the next one
         self._begin()
 
     def _begin(self) -> None:
@@ -229,6 +230,13 @@ class _Connection(asyncio.Protocol):
         self._api.disconnected(self)
 
     def data_received(self, data: bytes) -> None:
+        self._parse(data)
+        # A client that has asked for its next invocation together with its answer needs to be
+        # told nothing until there is one: one write and one wake-up less for each invocation.
+        if self._owed and not self._api.is_waiting(self):
+            self.write(b"")
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -272,12 +280,13 @@ class _Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         if self._transport is not None:
-            self._transport.write(data)
+            self._transport.write(self._owed + data)
+            self._owed = b""
             if self._last:
                 self._transport.close()
 
     def accept(self) -> None:
-        self.write(_ACCEPTED)
+        self._owed += _ACCEPTED
 
     def refuse(self, status: int, kind: str, message: str) -> None:
         body = json.dumps({"errorMessage": message, "errorType": kind}).encode()

@@ -22,7 +22,7 @@ from fogbank.functions.packages import Scratch
 from fogbank.functions.ports import Capabilities, EnvironmentFailed, EnvSpec, Usage
 from fogbank.functions.proctree import resident_bytes
 from fogbank.functions.spawners import RUNTIME_DIRECTORY, Blank, Spawner
-from fogbank.functions.spawnerset import SpawnerSet
+from fogbank.functions.spawnerset import SdkZygote, SpawnerSet
 
 RUNTIME_API_PORT = 9001
 TASK, RUNTIME, SDK = "/var/task", "/var/runtime", "/var/lang/sdk"
@@ -79,6 +79,7 @@ class SandboxDriver:
         zygote: bool = True,
         stack_port: int | None = None,
         blanks: int = 2,
+        sdk: SdkZygote = "never",
     ) -> None:
         self._zygote = zygote
         self._blanks = blanks
@@ -88,7 +89,7 @@ class SandboxDriver:
         if stack_port is not None and stack_port != RUNTIME_API_PORT:
             self._ports.append(stack_port)
         self._cgroups = Cgroups()
-        self._spawners = SpawnerSet(self._plan, self._cgroups)
+        self._spawners = SpawnerSet(self._plan, self._cgroups, tasks, sdk=sdk, site=_sdk)
         self._living: set[SandboxEnv] = set()
         self._watch: asyncio.TimerHandle | None = None
         self._refilling: dict[Spawner, asyncio.Task[None]] = {}
@@ -152,6 +153,8 @@ class SandboxDriver:
         interpreter = spawner.interpreter
         inside = replace(interpreter, site=_sdk(interpreter))
         arguments = arguments_of(spec, inside, TASK, RUNTIME, self._zygote)
+        if not arguments:
+            spawner = await self._spawners.warmest(spawner, spec)
         blank = await spawner.blank()
         spawner.blanks_wanted = self._blanks
         env = SandboxEnv(blank, spec.memory_mb, (notice,) if notice else ())

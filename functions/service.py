@@ -14,6 +14,7 @@ from fogbank.functions.ports import (
     Capabilities,
     Clock,
     Driver,
+    EnvironmentFailed,
     FunctionVersion,
     Invocation,
     IsolationUnavailable,
@@ -22,6 +23,7 @@ from fogbank.functions.ports import (
 )
 from fogbank.functions.process import ProcessDriver
 from fogbank.functions.sandbox import SandboxDriver
+from fogbank.functions.spawnerset import SdkZygote
 
 log = logging.getLogger("fogbank.functions")
 
@@ -39,6 +41,7 @@ class FunctionsConfig:
     driver: str = "auto"
     require_isolation: bool = False
     zygote: bool = True
+    sdk_zygote: SdkZygote = "lazy"
     blanks: int = 2  # sandboxes kept ready for the next cold start, per interpreter in use
     runtime_dir: Path | None = None
     endpoint: str | None = None
@@ -61,6 +64,7 @@ class FunctionPool:
         self._pool: Pool | None = None
         self._capabilities = Capabilities("none", False, "not started")
         self._lost = ""
+        self._expected: set[str] = set()
 
     async def start(self) -> None:
         """Functions can be invoked; raises IsolationUnavailable when the required is not there."""
@@ -101,6 +105,17 @@ class FunctionPool:
         assert self._driver is not None, "start() was not called"
         await self._driver.prepare(runtime)
 
+    def expect(self, runtime: str) -> None:
+        if self._pool is not None and runtime not in self._expected:
+            self._expected.add(runtime)
+            self._pool.beside(self._prepare_if_possible(runtime))
+
+    async def _prepare_if_possible(self, runtime: str) -> None:
+        try:
+            await self.prepare(runtime)
+        except EnvironmentFailed:
+            return  # the first invocation will say so to its caller
+
     def retire(self, key: str) -> None:
         assert self._pool is not None, "start() was not called"
         self._pool.retire(key)
@@ -126,6 +141,7 @@ class FunctionPool:
                 zygote=config.zygote,
                 stack_port=config.stack_port if config.serve_stack is not None else None,
                 blanks=config.blanks,
+                sdk=config.sdk_zygote,
             )
             reason = await sandbox.check()
             if not reason:
@@ -134,7 +150,7 @@ class FunctionPool:
             await sandbox.close()
         if config.require_isolation or config.driver == "sandbox":
             raise IsolationUnavailable(f"functions cannot be isolated here: {reason}")
-        process = ProcessDriver(scratch, zygote=config.zygote)
+        process = ProcessDriver(scratch, tasks, zygote=config.zygote, sdk=config.sdk_zygote)
         self._capabilities = process.probe()
         if config.driver == "auto":
             lost = "; ".join(self._capabilities.missing)

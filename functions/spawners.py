@@ -148,15 +148,23 @@ class Spawner:
         cgroups: Cgroups,
         *,
         warm: bool = True,
+        sdk: tuple[str, ...] = (),
     ) -> None:
+        """`sdk` is where the SDK is, as environments see it, when it is to be imported."""
         self.interpreter = interpreter
-        self._plan = {**plan, "warm": warm}
+        self.modules: frozenset[str] = frozenset()  # those of the SDK, once it serves
+        self._plan = {**plan, "warm": warm, "sdk": sdk}
         self._cgroups = cgroups
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._starting = asyncio.Lock()
+        self._serving = False
         self._blanks: deque[Blank] = deque()
         self.blanks_wanted = 0
+
+    @property
+    def is_running(self) -> bool:
+        return self._serving and self._process is not None and self._process.poll() is None
 
     async def start(self) -> None:
         """It answers; raises EnvironmentFailed when it cannot be started."""
@@ -192,6 +200,8 @@ class Spawner:
             if "serving" not in answer:
                 await self._end()
                 raise EnvironmentFailed(answer.get("failed", "the spawner ended at its start"))
+            self.modules = frozenset(answer["modules"])
+            self._serving = True
 
     async def blank(self) -> Blank:
         """A blank environment: one that is ready if there is one, else a new one."""
@@ -244,6 +254,7 @@ class Spawner:
         return blank
 
     async def _end(self) -> None:
+        self._serving = False
         while self._blanks:
             await self._blanks.popleft().destroy()
         if self._control is not None:

@@ -143,7 +143,9 @@ class RuntimeApi:
         self._next = self._request("GET", "/2018-06-01/runtime/invocation/next", None, "")
 
     def next(self) -> tuple[dict[str, str], bytes]:
-        if not self._asked:
+        if self._asked:
+            self._answer()  # to the response before
+        else:
             self._send(self._next)
         self._asked = False
         status, headers, body = self._answer()
@@ -154,10 +156,10 @@ class RuntimeApi:
     def respond(self, request_id: str, body: bytes, content_type: str) -> None:
         path = "/2018-06-01/runtime/invocation/%s/response" % request_id
         request = self._request("POST", path, body, "Content-Type: %s\r\n" % content_type)
-        # The next invocation is asked for in the same breath: one wake-up less on both sides.
+        # The next invocation is asked for in the same breath, and both answers are read together:
+        # one wake-up less on both sides.
         self._send(request + self._next)
         self._asked = True
-        self._answer()
 
     def fail(self, request_id: str, body: bytes, error_type: str) -> None:
         self._post_error("/2018-06-01/runtime/invocation/%s/error" % request_id, body, error_type)

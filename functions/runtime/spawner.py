@@ -26,10 +26,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 if TYPE_CHECKING:
-    from fogbank.functions.runtime import bootstrap, confine, syscalls
+    from fogbank.functions.runtime import bootstrap, confine, sdk, syscalls
 else:
     sys.path.insert(0, HERE)
     import bootstrap
+    import sdk
 
     LINUX = sys.platform == "linux"
     if LINUX:
@@ -96,6 +97,11 @@ class Spawner:
         self._sandboxed = bool(plan.get("sandbox"))
         self._watched: dict[int, Channel] = {}
         self._own_pid_namespace = -1
+        self._modules: list[str] = []
+
+    def warm_sdk(self) -> None:
+        """The SDK is imported; done inside the root directory that environments see."""
+        self._modules = sdk.warm(self._plan["sdk"])
 
     def serve(self) -> bool:
         """Return when the server says so (True) or is gone (False)."""
@@ -106,7 +112,7 @@ class Spawner:
         os.set_blocking(read, False)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        self._control.send({"serving": True, "pid": os.getpid()})
+        self._control.send({"serving": True, "pid": os.getpid(), "modules": self._modules})
         while True:
             waited: list[Any] = [self._control.socket, read]
             ready, _, _ = select.select(waited, [], [])
@@ -300,7 +306,7 @@ def _as_if_new(spec: dict[str, Any]) -> None:
     """Nothing of the interpreter's state tells it from one that has just been started."""
     time.tzset()
     random.seed()
-    for name in ("spawner", "bootstrap", "confine", "syscalls", "seccomp"):
+    for name in ("spawner", "bootstrap", "confine", "sdk", "syscalls", "seccomp"):
         module = sys.modules.pop(name, None)
         if module is not None:
             _kept.append(module)
@@ -308,6 +314,7 @@ def _as_if_new(spec: dict[str, Any]) -> None:
     main = types.ModuleType("__main__")
     main.__dict__["__file__"] = bootstrap.__file__
     sys.modules["__main__"] = main
+    sdk.as_if_new(main)
     sys.argv[:] = [bootstrap.__file__, *spec["site"]]
     bootstrap.set_path(spec["directory"], spec["site"])
     sys.path_importer_cache.clear()
@@ -332,9 +339,12 @@ def start(control: Channel, plan: dict[str, Any]) -> bool:
         if os.fork() != 0:
             return True
         confine.mount_proc()
+    spawner = Spawner(control, plan)
+    if plan["sdk"]:
+        spawner.warm_sdk()
     gc.collect()
     gc.freeze()
-    return Spawner(control, plan).serve()
+    return spawner.serve()
 
 
 def tidy_up(plan: dict[str, Any]) -> None:
@@ -415,7 +425,7 @@ def main() -> None:
     orderly = True
     try:
         orderly = start(control, plan)
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, ImportError) as error:
         control.send({"failed": str(error)})
     os._exit(0 if orderly else 3)
 

@@ -48,6 +48,7 @@ async def create_function(ctx: Context, request: Input) -> Output:
         answered = await ctx.store.write(work)
     finally:
         await ctx.blobs.discard(package.staged)
+    ctx.stack.functions.expect(config["Runtime"])
     return records.configuration(answered, record["settled_ms"] - 1)
 
 

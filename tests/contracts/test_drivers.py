@@ -27,8 +27,10 @@ from tests.functions.building import (
 ECHO = "def handler(event, context):\n    return event\n"
 WAYS = {
     "process-zygote": FunctionsConfig(driver="process", zygote=True),
+    "process-sdk": FunctionsConfig(driver="process", sdk_zygote="always"),
     "process-exec": FunctionsConfig(driver="process", zygote=False),
     "sandbox-zygote": FunctionsConfig(driver="sandbox", zygote=True),
+    "sandbox-sdk": FunctionsConfig(driver="sandbox", sdk_zygote="always"),
     "sandbox-exec": FunctionsConfig(driver="sandbox", zygote=False),
 }
 

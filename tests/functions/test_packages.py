@@ -107,3 +107,24 @@ def test_directories_of_dead_owners_are_swept_and_those_of_living_kept(tmp_path:
     assert living.path.stat().st_mode & 0o777 == 0o700
     living.close()
     another.close()
+
+
+@pytest.mark.parametrize(
+    ("files", "uses"),
+    [
+        ({"main.py": "import boto3"}, True),
+        ({"app/store.py": "from botocore.config import Config"}, True),
+        ({"main.py": "import json", "boto3.txt": "boto3"}, False),
+    ],
+)
+async def test_code_that_names_the_sdk_uses_it(
+    tmp_path: Path, files: dict[str, str], uses: bool
+) -> None:
+    scratch = Scratch(tmp_path)
+
+    async def fetch() -> bytes:
+        return zipped(files)
+
+    package = await Packages(scratch).take(Code("digest", fetch))
+    assert package.uses_sdk is uses
+    scratch.close()

@@ -31,6 +31,7 @@ class ToldFunctions:
         self.answers: deque[Outcome | Exception] = deque()
         self.asked: list[tuple[FunctionVersion, Invocation]] = []
         self.retired: list[str] = []
+        self.expected: list[str] = []
 
     async def invoke(self, version: FunctionVersion, invocation: Invocation) -> Outcome:
         self.asked.append((version, invocation))
@@ -41,6 +42,9 @@ class ToldFunctions:
 
     def retire(self, key: str) -> None:
         self.retired.append(key)
+
+    def expect(self, runtime: str) -> None:
+        self.expected.append(runtime)
 
     def isolation(self) -> dict[str, Any]:
         return {"driver": "told"}
