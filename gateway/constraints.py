@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zlib import crc32
 
 from fogbank.gateway.models import OperationModel, Shape, shapes_within
 from fogbank.services.errors import AwsError, ValidationException
@@ -16,10 +17,17 @@ from fogbank.services.errors import AwsError, ValidationException
 # Appends what is wrong with a value, which stands at a path, to a list.
 Check = Callable[[Any, str, list[str]], None]
 Validator = Callable[[dict[str, Any]], list[str]]
+# The same for the keys or values of a map, which are given with the map.
+WholeCheck = Callable[[list[Any], Any, str, list[str]], None]
 
 # A pattern is not tried on longer texts: they fail by their length, and some patterns backtrack.
 PATTERN_TEXT_MAX = 4096
 _MUST = "failed to satisfy constraint: Member must"
+# No answer lists more errors than this.
+MESSAGES_MAX = 10
+# Marks, in a path, the beginning of a member's name whose case is not decided yet.
+_MARK = "\0"
+_MARKED = re.compile(f"{_MARK}(.?)", re.DOTALL)
 _TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]+")
 
 
@@ -46,26 +54,56 @@ class Manners:
     first: Callable[[OperationModel], Validator | None] | None = None
     # Patterns that have a sentence of their own instead of the common one.
     pattern_texts: tuple[tuple[str, str], ...] = ()
+    # Operations that say of a size or a range only where it is wrong, in the model's case.
+    terse: frozenset[str] = frozenset()
+
+
+# Those that read and write items leave an absent name to the framework, and take any length from 1.
+_DATA_PLANE = frozenset(
+    ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "Query", "Scan", "SearchVectors")
+)
+
+
+def _dynamodb(operation: OperationModel) -> Validator | None:
+    if operation.name in ("BatchGetItem", "BatchWriteItem"):
+        return lambda request: _refuse_no_items(request, operation.name)
+    return _table_name(operation)
+
+
+def _refuse_no_items(request: dict[str, Any], operation: str) -> list[str]:
+    if request.get("RequestItems") == {}:
+        raise ValidationException(f"The requestItems parameter is required for {operation}")
+    return []
 
 
 def _table_name(operation: OperationModel) -> Validator | None:
-    """DynamoDB judges the table's name before all else, its length in words of its own."""
+    """DynamoDB judges a table's name before all else; only its pattern is told with other errors.
+
+    The model's own constraint is that of ARNs, which a TableName may be.
+    """
     shape = operation.input
     if shape is None or "TableName" not in shape.required:
         return None
+    on_items = operation.name in _DATA_PLANE
+    shortest = 1 if on_items else 3
 
     def check(request: dict[str, Any]) -> list[str]:
         name = request.get("TableName")
         if name is None:
+            if on_items:
+                return []
             raise ValidationException(
                 "The parameter 'TableName' is required but was not present in the request"
             )
         if name.startswith("arn:"):
             return []
-        if not 3 <= len(name) <= 255:
-            raise ValidationException(
-                "TableName must be at least 3 characters long and at most 255 characters long"
-            )
+        size = length_of(name)
+        if not shortest <= size <= 255:
+            bound = "less than or equal to 255"
+            if size < shortest:
+                bound = f"greater than or equal to {shortest}"
+            text = f"Value '{name}' at 'tableName' {_MUST} have length {bound}"
+            raise ValidationException(summary([text]))
         if _TABLE_NAME.fullmatch(name):
             return []
         return [
@@ -85,8 +123,8 @@ _IAM_NAMES = (
 # S3 is not here: it validates nothing against its model and has a text for each case of its own.
 MANNERS: dict[str, Manners] = {
     "apigateway": Manners(payload_prefix=True),
-    # TableName may be an ARN; the name itself is judged by `_table_name`.
-    "dynamodb": Manners(first=_table_name),
+    # TableName may be an ARN; the name itself is judged by `_dynamodb`.
+    "dynamodb": Manners(first=_dynamodb, terse=frozenset({"Query", "BatchGetItem"})),
     "iam": Manners(ValidationError, pattern_texts=(_IAM_NAMES,)),
     # Runtimes come and go faster than models: every name is accepted, the service says the rest.
     "lambda": Manners(elements_not_null=True, own_shapes=frozenset({"Runtime"})),
@@ -109,6 +147,14 @@ ENUM_ORDERS = (
     "DEFAULT_4XX DEFAULT_5XX WAF_FILTERED QUOTA_EXCEEDED THROTTLED API_CONFIGURATION_ERROR "
     "UNSUPPORTED_MEDIA_TYPE INTEGRATION_FAILURE EXPIRED_TOKEN",
     "LATEST AT_TIMESTAMP TRIM_HORIZON",
+    "AFTER_SEQUENCE_NUMBER LATEST AT_TIMESTAMP AT_SEQUENCE_NUMBER TRIM_HORIZON",
+    "SPECIFIC_ATTRIBUTES COUNT ALL_ATTRIBUTES ALL_PROJECTED_ATTRIBUTES",
+    "ALL_NEW UPDATED_OLD ALL_OLD NONE UPDATED_NEW",
+    "IN NULL BETWEEN LT NOT_CONTAINS EQ GT NOT_NULL NE LE BEGINS_WITH GE CONTAINS",
+    "OR AND",
+    "ADD DELETE PUT",
+    "B N S",
+    "ALL INCLUDE KEYS_ONLY",
     "RESPONSE_STREAM BUFFERED",
     "Terminate Allow",
     "MILLISECOND MICROSECOND",
@@ -148,7 +194,7 @@ def summary(messages: list[str]) -> str:
     common = [message for message in messages if message.startswith("Value ")]
     if not common:
         return messages[0]
-    messages = common
+    messages = common[:MESSAGES_MAX]
     plural = "s" if len(messages) > 1 else ""
     return f"{len(messages)} validation error{plural} detected: {'; '.join(messages)}"
 
@@ -159,7 +205,8 @@ def judge_of(operation: OperationModel, manners: Manners) -> Validator:
     if shape is None:
         return lambda request: []
     prefix = f"{_lower(operation.name)}Input." if manners.payload_prefix else ""
-    check = _Checks(manners).top(shape, prefix)
+    terse = operation.name in manners.terse
+    check = _Checks(manners, terse).top(shape, prefix)
 
     def judge(request: dict[str, Any]) -> list[str]:
         found: list[str] = []
@@ -167,6 +214,8 @@ def judge_of(operation: OperationModel, manners: Manners) -> Validator:
             check(request, "", found)
         except RecursionError:
             found.append("The request is nested too deeply")
+        if terse and found:
+            return [_MARKED.sub(lambda mark: mark[1].lower(), message) for message in found]
         return found
 
     return judge
@@ -177,17 +226,24 @@ def _lower(name: str) -> str:
 
 
 def is_constrained(shape: Shape) -> bool:
-    return any(
-        each.required or each.enum or each.pattern or each.min is not None or each.max is not None
-        for each in shapes_within(shape)
-    )
+    return any(_has_own(each) or _keys_have(each) for each in shapes_within(shape))
+
+
+def _has_own(shape: Shape) -> bool:
+    sized = shape.min is not None or shape.max is not None
+    return bool(shape.required or shape.enum or shape.pattern or sized)
+
+
+def _keys_have(shape: Shape) -> bool:
+    return shape.key is not None and _has_own(shape.key.shape)
 
 
 class _Checks:
     """Checks compiled once per shape; None where there is nothing to check."""
 
-    def __init__(self, manners: Manners) -> None:
+    def __init__(self, manners: Manners, terse: bool = False) -> None:
         self._manners = manners
+        self._terse = terse
         self._done: dict[str, Check | None] = {}
 
     def top(self, shape: Shape, payload_prefix: str) -> Check:
@@ -229,7 +285,8 @@ class _Checks:
             check = self.of(member.shape)
             if required or check is not None:
                 prefix = payload_prefix if member.location is None else ""
-                members.append((member.name, prefix + _lower(member.name), required, check))
+                name = _MARK + member.name if self._terse else _lower(member.name)
+                members.append((member.name, prefix + name, required, check))
 
         def structure(value: Any, path: str, found: list[str]) -> None:
             get = value.get
@@ -244,25 +301,31 @@ class _Checks:
         return lambda value, path, found: structure(value, path and f"{path}.", found)
 
     def _list(self, shape: Shape) -> Check:
-        assert shape.member is not None
-        element = shape.member.shape
-        own = self._size(shape)
-        inner = self.of(element)
-        scalar = element.type not in ("structure", "list", "map")
-        demands = self._demands(element) if inner is not None and scalar else []
+        own, inner = self._size(shape), self._elements(shape)
 
         def check(value: Any, path: str, found: list[str]) -> None:
             if own is not None:
                 own(value, path, found)
-            if inner is None:
-                return
+            if inner is not None:
+                inner(value, path, found)
+
+        return check
+
+    def _elements(self, shape: Shape) -> Check | None:
+        """What is asked of the elements of a list, whatever its own length."""
+        assert shape.member is not None
+        element = shape.member.shape
+        inner = self.of(element)
+        if inner is None:
+            return None
+        judge = inner
+        scalar = element.type not in ("structure", "list", "map")
+        demands = self._demands(element) if scalar else []
+
+        def check(value: Any, path: str, found: list[str]) -> None:
             if demands:
                 # Scalars are reported as one list, with all that is asked of each element.
-                wrong: list[str] = []
-                for each in value:
-                    if each is not None:
-                        inner(each, path, wrong)
-                if wrong:
+                if _any_wrong(judge, value):
                     found.append(
                         f"Value '{text_of(value, shape)}' at '{path}' {_MUST} satisfy constraint: "
                         f"[{', '.join(demands)}]"
@@ -270,18 +333,32 @@ class _Checks:
                 return
             for number, each in enumerate(value, 1):
                 if each is not None:
-                    inner(each, f"{path}.{number}.member", found)
+                    judge(each, f"{path}.{number}.member", found)
 
         return check
 
     def _map(self, shape: Shape) -> Check:
-        assert shape.value is not None
+        """Keys, scalar values and the lengths of lists are reported with the whole map."""
+        assert shape.value is not None and shape.key is not None
+        value_shape = shape.value.shape
         own = self._size(shape)
-        inner = self.of(shape.value.shape)
+        keys = self._whole(shape, shape.key.shape, "keys")
+        whole = None
+        if value_shape.type not in ("structure", "map"):
+            whole = self._whole(shape, value_shape, "value")
+        inner = self.of(value_shape)
+        if value_shape.type == "list":
+            inner = self._elements(value_shape)
+        elif whole is not None:
+            inner = None
 
         def check(value: Any, path: str, found: list[str]) -> None:
             if own is not None:
                 own(value, path, found)
+            if keys is not None:
+                keys(list(value), value, path, found)
+            if whole is not None:
+                whole(list(value.values()), value, path, found)
             if inner is not None:
                 for key, each in value.items():
                     if each is not None:
@@ -289,10 +366,25 @@ class _Checks:
 
         return check
 
+    def _whole(self, shape: Shape, part: Shape, word: str) -> WholeCheck | None:
+        """Of a map of `shape`: every one of its keys, or values, is as `part` asks."""
+        demands = self._demands(part)
+        judge = self._size(part) if part.type == "list" else self.of(part)
+        if not demands or judge is None:
+            return None
+        asked = f"Map {word} must satisfy constraint: [{', '.join(demands)}]"
+
+        def check(parts: list[Any], value: Any, path: str, found: list[str]) -> None:
+            if _any_wrong(judge, parts):
+                text = text_of(value, shape)
+                found.append(f"Value '{text}' at '{path}' failed to satisfy constraint: {asked}")
+
+        return check
+
     def _scalar(self, shape: Shape) -> Check:
         checks = [
             each
-            for each in (_enum(shape), self._pattern(shape), self._size(shape), _range(shape))
+            for each in (_enum(shape), self._pattern(shape), self._size(shape), self._range(shape))
             if each is not None
         ]
         if len(checks) == 1:
@@ -326,7 +418,7 @@ class _Checks:
         return check
 
     def _size(self, shape: Shape) -> Check | None:
-        low, high = shape.min, shape.max
+        low, high, terse = shape.min, shape.max, self._terse
         if shape.type in ("integer", "long", "float", "double") or low is high is None:
             return None
 
@@ -338,7 +430,25 @@ class _Checks:
                 word = f"greater than or equal to {low}"
             else:
                 return
-            found.append(f"Value '{text_of(value, shape)}' at '{path}' {_MUST} have length {word}")
+            told = f"'{text_of(value, shape)}' " if not terse else ""
+            found.append(f"Value {told}at '{_shown(path, terse)}' {_MUST} have length {word}")
+
+        return check
+
+    def _range(self, shape: Shape) -> Check | None:
+        low, high, terse = shape.min, shape.max, self._terse
+        if shape.type not in ("integer", "long", "float", "double") or low is high is None:
+            return None
+
+        def check(value: Any, path: str, found: list[str]) -> None:
+            if high is not None and value > high:
+                word = f"less than or equal to {high}"
+            elif low is not None and value < low:
+                word = f"greater than or equal to {low}"
+            else:
+                return
+            told = f"'{value}' " if not terse else ""
+            found.append(f"Value {told}at '{_shown(path, terse)}' {_MUST} have value {word}")
 
         return check
 
@@ -375,21 +485,17 @@ def _enum(shape: Shape) -> Check | None:
     return check
 
 
-def _range(shape: Shape) -> Check | None:
-    low, high = shape.min, shape.max
-    if shape.type not in ("integer", "long", "float", "double") or low is high is None:
-        return None
+def _shown(path: str, terse: bool) -> str:
+    """The path of a message that is told in the model's case."""
+    return path.replace(_MARK, "") if terse else path
 
-    def check(value: Any, path: str, found: list[str]) -> None:
-        if high is not None and value > high:
-            word = f"less than or equal to {high}"
-        elif low is not None and value < low:
-            word = f"greater than or equal to {low}"
-        else:
-            return
-        found.append(f"Value '{value}' at '{path}' {_MUST} have value {word}")
 
-    return check
+def _any_wrong(judge: Check, values: list[Any]) -> bool:
+    wrong: list[str] = []
+    for each in values:
+        if each is not None:
+            judge(each, "", wrong)
+    return bool(wrong)
 
 
 def length_of(value: Any) -> int:
@@ -397,6 +503,10 @@ def length_of(value: Any) -> int:
     if isinstance(value, str) and not value.isascii():
         return len(value.encode("utf-16-le", "surrogatepass")) // 2
     return len(value)
+
+
+# Classes that print as Java's objects do: the class and a number.
+_OPAQUE = {"AttributeValue": "com.amazonaws.dynamodb.v20120810.AttributeValue"}
 
 
 def text_of(value: Any, shape: Shape) -> str:
@@ -415,6 +525,9 @@ def text_of(value: Any, shape: Shape) -> str:
     if isinstance(value, dict) and shape.value is not None:
         of_value = shape.value.shape
         return f"{{{', '.join(f'{key}={text_of(each, of_value)}' for key, each in value.items())}}}"
+    if isinstance(value, dict) and shape.name in _OPAQUE:
+        digest = crc32(repr(value).encode(errors="surrogatepass"))
+        return f"{_OPAQUE[shape.name]}@{digest:x}"
     if isinstance(value, dict):
         fields = (
             f"{_lower(member.name)}={text_of(value.get(member.name), member.shape)}"

@@ -39,14 +39,90 @@ def refusal(service: str, operation: str, request: dict[str, Any]) -> AwsError:
             "GetItem",
             {"Key": {}},
             "ValidationException",
+            "1 validation error detected: Value null at 'tableName' failed to satisfy constraint: "
+            "Member must not be null",
+        ),
+        (
+            "dynamodb",
+            "DescribeTable",
+            {},
+            "ValidationException",
             "The parameter 'TableName' is required but was not present in the request",
         ),
         (
             "dynamodb",
-            "GetItem",
-            {"TableName": "ab", "Key": {}},
+            "DescribeTable",
+            {"TableName": "ab"},
             "ValidationException",
-            "TableName must be at least 3 characters long and at most 255 characters long",
+            "1 validation error detected: Value 'ab' at 'tableName' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 3",
+        ),
+        (
+            "dynamodb",
+            "GetItem",
+            {"TableName": "", "Key": {}},
+            "ValidationException",
+            "1 validation error detected: Value '' at 'tableName' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 1",
+        ),
+        (
+            "dynamodb",
+            "UpdateItem",
+            {"TableName": "n" * 256},
+            "ValidationException",
+            f"1 validation error detected: Value '{'n' * 256}' at 'tableName' failed to satisfy "
+            "constraint: Member must have length less than or equal to 255",
+        ),
+        (
+            "dynamodb",
+            "Query",
+            {"TableName": "abc", "Limit": 0, "Select": "SOME"},
+            "ValidationException",
+            "2 validation errors detected: Value 'SOME' at 'select' failed to satisfy constraint: "
+            "Member must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, "
+            "ALL_PROJECTED_ATTRIBUTES]; Value at 'Limit' failed to satisfy constraint: Member must "
+            "have value greater than or equal to 1",
+        ),
+        (
+            "dynamodb",
+            "Scan",
+            {"TableName": "abc", "Limit": 0},
+            "ValidationException",
+            "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: "
+            "Member must have value greater than or equal to 1",
+        ),
+        (
+            "dynamodb",
+            "BatchGetItem",
+            {"RequestItems": {"Cars": {"Keys": [{}] * 101}, "Vans": {}}},
+            "ValidationException",
+            "2 validation errors detected: Value at 'RequestItems.Cars.member.Keys' failed to "
+            "satisfy constraint: Member must have length less than or equal to 100; Value null at "
+            "'requestItems.Vans.member.keys' failed to satisfy constraint: Member must not be null",
+        ),
+        (
+            "dynamodb",
+            "BatchWriteItem",
+            {"RequestItems": {"cars": [{"DeleteRequest": {"Key": {}}}], "vans": []}},
+            "ValidationException",
+            "1 validation error detected: Value '{cars=[WriteRequest(putRequest=null, "
+            "deleteRequest=DeleteRequest(key={}))], vans=[]}' at 'requestItems' failed to satisfy "
+            "constraint: Map value must satisfy constraint: [Member must have length less than or "
+            "equal to 25, Member must have length greater than or equal to 1]",
+        ),
+        (
+            "lambda",
+            "CreateFunction",
+            {
+                "FunctionName": "f",
+                "Role": "arn:aws:iam::000000000000:role/r",
+                "Code": {},
+                "Environment": {"Variables": {"1": "one"}},
+            },
+            "ValidationException",
+            "1 validation error detected: Value '{1=one}' at 'environment.variables' failed to "
+            "satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular "
+            "expression pattern: [a-zA-Z]([a-zA-Z0-9_])+, Member must not be null]",
         ),
         (
             "dynamodb",
@@ -163,6 +239,13 @@ def test_several_errors_are_counted_and_joined() -> None:
         "'updateRestApiInput.patchOperations.1.member.op' failed to satisfy constraint: "
     )
     assert "; Value 'wrong' at 'updateRestApiInput.patchOperations.3.member.op'" in error.message
+
+
+def test_no_more_than_ten_errors_are_told() -> None:
+    wrong = [{"AttributeName": f"a{number}", "AttributeType": "T"} for number in range(12)]
+    error = refusal("dynamodb", "CreateTable", {"TableName": "abc", "AttributeDefinitions": wrong})
+    assert str(error.message).startswith("10 validation errors detected: ")
+    assert str(error.message).count("enum value set: [B, N, S]") == 10
 
 
 def test_a_member_of_the_path_has_no_prefix() -> None:
