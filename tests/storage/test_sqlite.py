@@ -5,8 +5,10 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosqlite.core import Connection as HopConnection
@@ -257,6 +259,64 @@ async def test_reads_never_go_back_nor_mix_two_commits(store: SqliteStore) -> No
             readers.create_task(readings(brief=True, misses=True, count=1000))
         assert seen[0] > 0
         stop = True
+
+
+def commit_now(store: SqliteStore, work: Callable[[Writer], None]) -> None:
+    """The work is committed, and the loop, which stands still meanwhile, is not told of it yet."""
+    committed = threading.Event()
+    writer, tell = store._writer, store._writer._tell
+
+    def told(*args: Any) -> None:
+        tell(*args)
+        committed.set()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(writer, "_tell", told)
+        writer.submit(work, asyncio.get_running_loop().create_future())
+        assert committed.wait(10)
+
+
+def by_get(tx: Reader) -> bytes | None:
+    return tx.get(b"b")
+
+
+def by_range(tx: Reader) -> bytes | None:
+    return dict(tx.range(b"b", b"c"))[b"b"]
+
+
+def by_get_whatever_it_raises(tx: Reader) -> bytes | None:
+    try:
+        return tx.get(b"b")
+    except BaseException:
+        return tx.get(b"b")
+
+
+@pytest.mark.parametrize("second", [by_get, by_range, by_get_whatever_it_raises])
+async def test_a_commit_between_a_hot_read_and_a_cold_one_makes_the_work_run_again(
+    store: SqliteStore, second: Callable[[Reader], bytes | None]
+) -> None:
+    def put(value: bytes) -> Callable[[Writer], None]:
+        def both(tx: Writer) -> None:
+            tx.put(b"a", value)
+            tx.put(b"b", value)
+
+        return both
+
+    await store.write(put(b"old"))
+    await store.write(lambda tx: tx.delete_range(b"x", b"y"))  # no pair is hot after this one
+    assert await store.read(lambda tx: tx.get(b"a"), brief=True) == b"old"  # `a` is, again
+    runs = 0
+
+    def work(tx: Reader) -> tuple[bytes | None, bytes | None]:
+        nonlocal runs
+        runs += 1
+        first = tx.get(b"a")
+        if runs == 1:
+            commit_now(store, put(b"new"))
+        return first, second(tx)
+
+    assert await store.read(work, brief=True) == (b"new", b"new")
+    assert runs == 2
 
 
 async def test_a_thread_that_has_shown_a_commit_is_not_contradicted(store: SqliteStore) -> None:
