@@ -116,6 +116,8 @@ class Cycle(RequestResponseCycle):
             self.transport.close()
         finally:
             self.on_response = _nothing
+            # Nothing that refers to itself is left behind: the collector would have to find it.
+            del scope["answer"]
 
     async def send(self, message: Any) -> None:
         if self.flow.write_paused and not self.disconnected:

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 RFC822 = "rfc822"
@@ -27,14 +28,31 @@ def render(value: Any, form: str) -> str:
         return value
     if form == UNIX:
         return str(epoch_of(value))
-    moment = moment_of(value).astimezone(UTC)
-    if form == RFC822:
-        # strftime would use the process's locale.
-        return (
-            f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month - 1]} "
-            f"{moment.year:04} {moment:%H:%M:%S} GMT"
-        )
-    return f"{moment.year:04}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+    if isinstance(value, datetime):
+        moment = moment_of(value).astimezone(UTC)
+        second = moment.replace(microsecond=0)
+        whole, millis = int(second.timestamp()), moment.microsecond // 1000
+    else:
+        # To the microsecond first: a float is a little beside the millisecond that it stands for.
+        micros = round(value * 1_000_000)
+        whole, millis = micros // 1_000_000, micros // 1000 % 1000
+    return _rfc822(whole) if form == RFC822 else f"{_iso8601(whole)}.{millis:03}Z"
+
+
+@lru_cache(maxsize=4096)
+def _rfc822(second: int) -> str:
+    moment = datetime.fromtimestamp(second, UTC)
+    # strftime would use the process's locale.
+    return (
+        f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month - 1]} "
+        f"{moment.year:04} {moment:%H:%M:%S} GMT"
+    )
+
+
+@lru_cache(maxsize=4096)
+def _iso8601(second: int) -> str:
+    moment = datetime.fromtimestamp(second, UTC)
+    return f"{moment.year:04}-{moment:%m-%dT%H:%M:%S}"
 
 
 def epoch_of(value: Any) -> int | float | str:

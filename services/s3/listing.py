@@ -48,14 +48,16 @@ def scan(
         start = max(start, _behind(space, query))
     # Only what follows the space is unpacked: it is the same for every key.
     skip = len(pack(*space))
-    while query.most:
+    left = query.most
+    while left:
         skip_to: bytes | None = None
         for raw_key, raw in tx.range(start, stop):
-            key = str(unpack(raw_key[skip:])[0])
-            folder = folder_of(key, query)
-            if len(page) == query.most:
+            if not left:
                 page.truncated = True
                 return page
+            left -= 1
+            key = _text_at(raw_key, skip)
+            folder = folder_of(key, query) if query.delimiter else None
             if folder is not None:
                 page.common_prefixes.append(folder)
                 page.last = folder
@@ -66,7 +68,18 @@ def scan(
         if skip_to is None:
             return page
         start = skip_to
+        if not left:
+            # The folder was the last that there was room for.
+            page.truncated = next(iter(tx.range(start, stop)), None) is not None
     return page
+
+
+def _text_at(raw_key: bytes, at: int) -> str:
+    """The text that begins at `at` in a packed key: `unpack` of a part that is known to be one."""
+    stop = raw_key.index(0, at)
+    if raw_key[stop + 1 : stop + 2] == b"\xff":
+        return str(unpack(raw_key[at:])[0])
+    return raw_key[at + 1 : stop].decode()
 
 
 def folder_of(key: str, query: Query) -> str | None:

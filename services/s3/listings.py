@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
+import orjson
+
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.s3 import buckets
 from fogbank.services.s3.errors import InvalidArgument
 from fogbank.services.s3.listing import Page, Query, scan
 from fogbank.services.s3.numbers import page_size
-from fogbank.services.s3.records import StoredObject, from_bytes, owner
+from fogbank.services.s3.records import FULL_OBJECT, STANDARD, owner
 from fogbank.services.s3.service import service
 from fogbank.storage.kv import Reader
 
@@ -90,17 +92,18 @@ def entry(
     ctx: Context, key: str, raw: bytes, spell: Spelling, *, with_owner: bool
 ) -> dict[str, Any]:
     """What a listing says of an object."""
-    found = from_bytes(StoredObject, raw)
+    # The fields as they are stored: a page has a thousand, and no other part of them is shown.
+    found = orjson.loads(raw)
     shown = {
         "Key": spell(key),
         # AWS tells whole seconds. Then `aws s3 sync` sends a file again that was written and sent
         # within one second, which is rare with a cloud and usual with a stack on one's machine.
-        "LastModified": found.modified_ms / 1000,
-        "ETag": f'"{found.etag}"',
-        "ChecksumAlgorithm": list(found.checksums),
-        "ChecksumType": found.checksum_type,
-        "Size": found.size,
-        "StorageClass": found.storage_class,
+        "LastModified": found["modified_ms"] / 1000,
+        "ETag": f'"{found["etag"]}"',
+        "ChecksumAlgorithm": list(found["checksums"]),
+        "ChecksumType": found.get("checksum_type", FULL_OBJECT),
+        "Size": found["size"],
+        "StorageClass": found.get("storage_class", STANDARD),
     }
     if with_owner:
         shown["Owner"] = owner(ctx.world.account)

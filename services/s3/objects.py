@@ -1,10 +1,9 @@
 """Objects: put, get and head."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.s3 import (
@@ -27,6 +26,7 @@ from fogbank.services.s3.records import (
     Part,
     StoredObject,
     from_bytes,
+    object_of,
     to_bytes,
 )
 from fogbank.services.s3.service import service
@@ -48,7 +48,7 @@ _OVERRIDES = {
 
 def find(tx: Reader, bucket: Bucket, key: str) -> StoredObject | None:
     raw = tx.get(keys.object_(bucket.id, key))
-    return None if raw is None else from_bytes(StoredObject, raw)
+    return None if raw is None else object_of(raw)
 
 
 def require(tx: Reader, bucket: Bucket, request: Mapping[str, Any]) -> StoredObject:
@@ -130,8 +130,7 @@ def written(new: StoredObject) -> Output:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """What of an object a request is to be sent: bytes `start` to `stop`.
 
     `partial` makes it a 206; `part` is the checksums of the part that was asked for, when S3 knows

@@ -99,6 +99,12 @@ def bucket_of(raw: bytes) -> Bucket:
     return from_bytes(Bucket, raw)
 
 
+@lru_cache(maxsize=2048)
+def object_of(raw: bytes) -> StoredObject:
+    """An object's record, remembered by its bytes; nobody changes what is in it."""
+    return from_bytes(StoredObject, raw)
+
+
 def _defaults(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
     pairs: list[tuple[str, Any]] = []
     for one in fields(kind):
