@@ -3,8 +3,10 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.html
 """
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema, stored
@@ -29,6 +31,7 @@ from fogbank.services.dynamodb.transactions import (
     run,
     write_capacity,
 )
+from fogbank.services.dynamodb.values import Item
 from fogbank.services.errors import AwsError
 from fogbank.storage.kv import Reader, Writer
 
@@ -38,6 +41,8 @@ TRANSACTION_MAX = 100
 STATEMENT_CHARACTERS_MAX = 8192
 TOKEN_CHARACTERS_MAX = 32768
 CLIENT_TOKEN_CHARACTERS_MAX = 36
+
+Tx = TypeVar("Tx")
 
 _ONE = {
     "Statement!": STRING,
@@ -91,7 +96,6 @@ class Bound:
 async def execute_statement(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExecuteStatement.html"""
     check(request, _EXECUTE_SHAPE)
-    _check_lengths(request, "")
     limit = request.get("Limit")
     if limit is not None and limit < 1:
         raise ValidationException(
@@ -135,7 +139,7 @@ async def batch_execute_statement(ctx: Context, request: Input) -> Output:
     capacities: list[dict[str, Any]] = []
     mode = wanted(request)
 
-    def respond(tx: Reader, one: Bound) -> dict[str, Any]:
+    def read(tx: Reader, one: Bound) -> dict[str, Any]:
         table = schema.load(tx, _record_key(ctx, one.statement), moment.now_ms)
         raw = _point(tx, one, table, "BatchExecuteStatement")
         if mode:
@@ -147,7 +151,11 @@ async def batch_execute_statement(ctx: Context, request: Input) -> Output:
     def write(tx: Writer, one: Bound) -> dict[str, Any]:
         table = schema.load(tx, _record_key(ctx, one.statement), moment.now_ms)
         _, work = work_of(one.statement, one.scope, table, shows_item=one.shows_item)
-        change = work(tx, table, moment)
+        try:
+            change = work(tx, table, moment)
+        except AwsError as error:
+            # Only a statement that came to its item says which table that is in.
+            return {**_failure(error), "TableName": table.name}
         if mode:
             capacities.append(_write_capacity(change, mode))
         items = returned(one.statement, one.scope, change)
@@ -155,7 +163,7 @@ async def batch_execute_statement(ctx: Context, request: Input) -> Output:
 
     reads = all(isinstance(one, AwsError) or one.statement.is_read for one in bounds)
     if reads:
-        responses = await ctx.store.read(lambda tx: [_response(one, respond, tx) for one in bounds])
+        responses = await ctx.store.read(lambda tx: [_response(one, read, tx) for one in bounds])
     else:
         responses = await ctx.store.write(lambda tx: [_response(one, write, tx) for one in bounds])
     answer: Output = {"Responses": responses}
@@ -164,15 +172,16 @@ async def batch_execute_statement(ctx: Context, request: Input) -> Output:
     return answer
 
 
-def _response(one: Bound | AwsError, respond: Any, tx: Any) -> dict[str, Any]:
+def _response(
+    one: Bound | AwsError, respond: Callable[[Tx, Bound], dict[str, Any]], tx: Tx
+) -> dict[str, Any]:
     """What a batch answers for one statement, which may have failed already."""
     if isinstance(one, AwsError):
         return _failure(one)
     try:
-        result: dict[str, Any] = respond(tx, one)
+        return respond(tx, one)
     except AwsError as error:
-        return {**_failure(error), "TableName": one.statement.table}
-    return result
+        return _failure(error)
 
 
 def _failure(error: AwsError) -> dict[str, Any]:
@@ -186,13 +195,34 @@ async def execute_transaction(ctx: Context, request: Input) -> Output:
     check(request, _TRANSACTION_SHAPE)
     given = request["TransactStatements"]
     _check_count(given, "transactStatements", TRANSACTION_MAX)
-    bounds = [_bound(one) for one in given]
-    _refuse_mixture(list(bounds), "ExecuteTransaction")
-    if any(one.statement.returning is not None for one in bounds):
-        raise ValidationException("RETURNING clause is not supported in ExecuteTransaction")
+    bounds = []
+    for at, one in enumerate(given):
+        with _said_of(at):
+            bounds.append(_transaction_bound(one))
+    _refuse_mixture(bounds, "ExecuteTransaction")
     if bounds[0].statement.is_read:
         return await _read_together(ctx, request, bounds)
     return await _write_together(ctx, request, bounds)
+
+
+def _transaction_bound(request: Input) -> Bound:
+    bound = _bound(request)
+    if bound.statement.returning is not None:
+        raise ValidationException("RETURNING clause is not supported in ExecuteTransaction.")
+    if bound.statement.index is not None:
+        raise ValidationException("Reads on indices are not supported within transactions.")
+    return bound
+
+
+@contextmanager
+def _said_of(position: int) -> Iterator[None]:
+    """What is wrong with a statement is said with its place in the transaction."""
+    try:
+        yield
+    except ValidationException as error:
+        raise ValidationException(
+            f"Validation failed in TransactStatements[{position}]: {error.message}"
+        ) from None
 
 
 async def _read_together(ctx: Context, request: Input, bounds: list[Bound]) -> Output:
@@ -200,9 +230,13 @@ async def _read_together(ctx: Context, request: Input, bounds: list[Bound]) -> O
 
     def work(tx: Reader) -> list[tuple[Table, bytes | None]]:
         tables = [schema.load(tx, _record_key(ctx, one.statement), now_ms) for one in bounds]
-        pairs = list(zip(bounds, tables, strict=True))
-        found = [(table, _point(tx, one, table, "ExecuteTransaction")) for one, table in pairs]
-        refuse_duplicates(tables, [_key(one, table) for one, table in pairs])
+        found = []
+        for at, (one, table) in enumerate(zip(bounds, tables, strict=True)):
+            with _said_of(at):
+                found.append((table, _point(tx, one, table, "ExecuteTransaction")))
+        refuse_duplicates(
+            tables, [_key(one, table) for one, table in zip(bounds, tables, strict=True)]
+        )
         return found
 
     found = await ctx.store.read(work)
@@ -221,33 +255,38 @@ async def _write_together(ctx: Context, request: Input, bounds: list[Bound]) -> 
     token = request.get("ClientRequestToken")
     content = request["TransactStatements"]
 
-    def work(tx: Writer) -> list[Change] | None:
-        if token is not None and is_repeated(ctx, tx, token, content, moment.now_ms):
-            return None
-        actions = []
-        for one in bounds:
+    def work(tx: Writer) -> tuple[list[Change], list[tuple[Table, bytes | None]]]:
+        repeated = token is not None and is_repeated(ctx, tx, token, content, moment.now_ms)
+        actions, stands = [], []
+        for at, one in enumerate(bounds):
             record_key = _record_key(ctx, one.statement)
             table = schema.load(tx, record_key, moment.now_ms)
-            item, write = work_of(one.statement, one.scope, table, shows_item=one.shows_item)
+            with _said_of(at):
+                item, write = work_of(one.statement, one.scope, table, shows_item=one.shows_item)
+            if repeated:
+                stands.append((table, _standing(tx, table, item)))
             actions.append(Action(one.statement.table, record_key, item, write))
-        return run(tx, actions, moment)
+        return ([], stands) if repeated else (run(tx, actions, moment), [])
 
-    changes = await ctx.store.write(work)
+    changes, stands = await ctx.store.write(work)
     answer: Output = {"Responses": [{} for _ in bounds]}
     mode = wanted(request)
-    if mode and changes is not None:
-        answer["ConsumedCapacity"] = write_capacity(mode, changes)
+    if mode:
+        # A repeated transaction writes nothing and is charged as a read of its items.
+        answer["ConsumedCapacity"] = (
+            read_capacity(mode, stands) if stands else write_capacity(mode, changes)
+        )
     return answer
 
 
 def _bound(request: Input) -> Bound:
+    _check_lengths(request)
     compiled = parsed(request["Statement"])
     return Bound(request, compiled, compiled.bind(request.get("Parameters")))
 
 
 def _bound_or_error(request: Input) -> Bound | AwsError:
     try:
-        _check_lengths(request, "")
         bound = _bound(request)
         if bound.statement.verb == EXISTS:
             raise ValidationException("EXISTS() is only supported in ExecuteTransaction")
@@ -256,7 +295,7 @@ def _bound_or_error(request: Input) -> Bound | AwsError:
     return bound
 
 
-def _refuse_mixture(bounds: list[Bound | AwsError], operation: str) -> None:
+def _refuse_mixture(bounds: Sequence[Bound | AwsError], operation: str) -> None:
     kinds = {one.statement.is_read for one in bounds if isinstance(one, Bound)}
     if len(kinds) > 1:
         raise ValidationException(
@@ -289,6 +328,13 @@ def _found(one: Bound, table: Table, raw: bytes | None) -> dict[str, Any]:
     return {"TableName": table.name, "Item": item}
 
 
+def _standing(tx: Reader, table: Table, item: Item) -> bytes | None:
+    """The stored item with the key of `item`, which fitted the table when it was written."""
+    if any(table.types[name] not in item.get(name, {}) for name in table.key_names):
+        return None
+    return tx.get(item_key(table, item))
+
+
 def _write_capacity(change: Change, mode: str) -> dict[str, Any]:
     return consumed(change.table, mode, write_cost(change), change.index_units)
 
@@ -302,7 +348,7 @@ def _check_count(given: list[Any], member: str, most: int) -> None:
         )
 
 
-def _check_lengths(request: Input, prefix: str) -> None:
+def _check_lengths(request: Input) -> None:
     """What the model says of the texts of a request, also for a call from another service."""
     for member, most in (
         ("Statement", STATEMENT_CHARACTERS_MAX),

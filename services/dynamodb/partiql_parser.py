@@ -38,8 +38,8 @@ from fogbank.services.dynamodb.updates import compiled as compiled_update
 from fogbank.services.dynamodb.values import SET_ORDER, kind_of
 
 COMPILED_MAX = 1024
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExecuteStatement.html
-STATEMENT_CHARACTERS_MAX = 8192
+# A table, or a table and its index.
+COMPONENTS_MAX = 2
 # More additions in one assignment than people write, fewer than the stack holds.
 TERMS_MAX = 50
 
@@ -121,7 +121,13 @@ def _delete(terms: Terms) -> Statement:
         raise ValidationException(_NO_KEY)
     returning = _returning(terms)
     if returning is not None and (returning.new or not returning.everything):
-        raise ValidationException("RETURNING clause of a DELETE statement only supports ALL OLD *")
+        shown = (
+            f"{'ALL' if returning.everything else 'MODIFIED'} {'NEW' if returning.new else 'OLD'}"
+        )
+        raise ValidationException(
+            f"Invalid returning clause: RETURNING {shown} *. Only RETURNING ALL OLD * is allowed "
+            "in DELETE statements."
+        )
     return replace(_made(terms, DELETE, table, where), returning=returning)
 
 
@@ -162,9 +168,14 @@ def _joined(where: Node | None) -> Iterator[Node]:
 
 
 def _source(terms: Terms) -> tuple[str, str | None]:
-    table = terms.cursor.name()
-    index = terms.cursor.name() if terms.cursor.accept_symbol(".") else None
-    return table, index
+    components = [terms.cursor.name()]
+    while terms.cursor.accept_symbol("."):
+        components.append(terms.cursor.name())
+    if len(components) > COMPONENTS_MAX:
+        raise ValidationException("A path may contain at most 2 components in the FROM clause")
+    if "" in components:
+        raise ValidationException("Path component cannot be an empty string")
+    return components[0], components[1] if len(components) > 1 else None
 
 
 def _refuse_index(index: str | None) -> None:

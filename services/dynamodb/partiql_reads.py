@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import product
+from math import prod
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from fogbank.services.dynamodb.capacity import wanted
 from fogbank.services.dynamodb.conditions import Condition, Node
 from fogbank.services.dynamodb.errors import ValidationException
 from fogbank.services.dynamodb.key_conditions import KeyCondition, range_of
+from fogbank.services.dynamodb.operands import order_key
 from fogbank.services.dynamodb.partiql_statements import (
     Equality,
     Ordering,
@@ -30,7 +32,6 @@ from fogbank.services.dynamodb.reads import (
     consumed_by,
     fetched,
     fetches,
-    index_of,
     is_start_key,
     page_of,
     position,
@@ -63,6 +64,7 @@ class Plan:
 
 
 def plan(statement: Statement, scope: Scope, table: Table, index: Index | None) -> Plan:
+    """The plan of a SELECT: a query where the conditions name partitions, else a scan."""
     hashes = (table.hash_name,) if index is None else index.hash_names
     ranges = table.key_names[1:] if index is None else index.range_names
     found, rest = _equalities(statement, scope, hashes)
@@ -72,23 +74,26 @@ def plan(statement: Statement, scope: Scope, table: Table, index: Index | None) 
         return Plan(((prefix, after(prefix)),), False, statement.where, False, False)
     for name in hashes:
         _check_types(table, name, found[name].values)
-    partitions = list(product(*[found[name].values for name in hashes]))
-    if len(partitions) > PARTITIONS_MAX:
+    count = prod(len(found[name].values) for name in hashes)
+    if count > PARTITIONS_MAX:
         raise ValidationException(
-            "The IN operator is provided with too many operands; "
-            f"number of operands: {len(partitions)}"
+            f"The IN operator is provided with too many operands; number of operands: {count}"
         )
+    partitions = list(product(*[found[name].values for name in hashes]))
     _check_ordering(statement.order, (*hashes, *ranges), hashes, len(partitions))
     sorts, rest = _sort_conditions(rest, scope, table, ranges)
     directions = {one.name: one.descending for one in statement.order}
+    if any(name in directions for name in hashes):
+        partitions.sort(
+            key=lambda partition: [order_key(value) for value in partition],
+            reverse=directions.get(hashes[0], False),
+        )
     bounds = []
     for partition in partitions:
         keys = [
             KeyCondition(name, "=", (value,)) for name, value in zip(hashes, partition, strict=True)
         ]
         bounds.append(range_of(table, index, [*keys, *sorts]))
-    if any(name in directions for name in hashes) and len(partitions) > 1:
-        bounds.sort(key=lambda one: one.start, reverse=directions.get(hashes[0], False))
     whole = (
         index is None and all(one.operator == "=" for one in sorts) and len(sorts) == len(ranges)
     )
@@ -198,15 +203,17 @@ async def select(ctx: Context, request: Input, statement: Statement, scope: Scop
     name = schema.name_of(ctx.world, statement.table)
     record_key = schema.table_key(ctx.world, name)
     now_ms = ctx.clock.now_ms()
-    start_key = _start_key(request)
+    start_key = _start_key(request, scope)
     reading = Reading(
         {**request, "IndexName": statement.index}, scope, None, "", statement.projection, start_key
     )
 
     def work(tx: Reader, *, brief: bool) -> Output:
         table = schema.load(tx, record_key, now_ms)
-        index = index_of(reading, table)
+        index = _index_of(statement, table, consistent=reading.consistent)
         fetch = fetches(reading, index)
+        if index is not None:
+            _check_projected(statement, scope, index)
         planned = plan(statement, scope, table, index)
         limit = request.get("Limit")
         if planned.is_spread:
@@ -222,7 +229,7 @@ async def select(ctx: Context, request: Input, statement: Statement, scope: Scop
         answer: Output = {"Items": _items(page, planned.tests, statement, scope)}
         if page.last is not None:
             last = key_item(table, stored.open_(page.last), index)
-            answer["NextToken"] = _token(request, last)
+            answer["NextToken"] = _token(request, scope, last)
             answer["LastEvaluatedKey"] = last
         mode = wanted(request)
         if mode:
@@ -233,6 +240,35 @@ async def select(ctx: Context, request: Input, statement: Statement, scope: Scop
         return await ctx.store.read(lambda tx: work(tx, brief=True), brief=True)
     except TooMuchForTheLoop:
         return await ctx.store.read(lambda tx: work(tx, brief=False))
+
+
+def _index_of(statement: Statement, table: Table, *, consistent: bool) -> Index | None:
+    """The index that FROM names. The texts differ from those of Query, as they do at AWS."""
+    if statement.index is None:
+        return None
+    found = next((one for one in table.indexes if one.name == statement.index), None)
+    if found is None:
+        raise ValidationException("The table does not have the specified index")
+    if found.is_global and consistent:
+        raise ValidationException(
+            "Strongly consistent read is not supported on Global Secondary Indexes"
+        )
+    if not found.ready:
+        raise ValidationException(
+            f"Cannot read from backfilling global secondary index: {found.name}"
+        )
+    return found
+
+
+def _check_projected(statement: Statement, scope: Scope, index: Index) -> None:
+    """The conditions only look at what the index has."""
+    names = [name for condition in statement.where for name in condition.top_names(scope)]
+    missing = [name for name in dict.fromkeys(names) if name not in index.projected]
+    if missing and index.projection != "ALL":
+        raise ValidationException(
+            f"One or more parameter values were invalid: Secondary index {index.name} does not "
+            f"project one or more filter attributes: [{', '.join(missing)}]"
+        )
 
 
 def _pairs(
@@ -278,17 +314,17 @@ def _resumed(
     raise ValidationException("The provided starting key is invalid")
 
 
-def _binding(request: Input) -> str:
+def _binding(request: Input, scope: Scope) -> str:
     """What a NextToken belongs to: a statement with its parameters."""
-    bound = [request["Statement"], request.get("Parameters") or []]
+    bound = [request["Statement"], scope.values]
     return sha256(orjson.dumps(bound, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
-def _token(request: Input, last: Item) -> str:
-    return urlsafe_b64encode(orjson.dumps([_binding(request), last])).decode()
+def _token(request: Input, scope: Scope, last: Item) -> str:
+    return urlsafe_b64encode(orjson.dumps([_binding(request, scope), last])).decode()
 
 
-def _start_key(request: Input) -> Item | None:
+def _start_key(request: Input, scope: Scope) -> Item | None:
     token = request.get("NextToken")
     if token is None:
         return None
@@ -298,6 +334,6 @@ def _start_key(request: Input) -> Item | None:
         key, _ = values.item(last)
     except (Base64Error, ValueError, TypeError, AwsError):
         raise ValidationException("Invalid NextToken") from None
-    if binding != _binding(request):
+    if binding != _binding(request, scope):
         raise ValidationException("NextToken does not match request")
     return key

@@ -69,10 +69,11 @@ class Statement:
         scope.values = dict(self.constants)
         for name, literal in self.literals.items():
             scope.values[name] = values.value(filled(literal, parameters))[0]
-        for condition in self.where:
-            scope.use(condition)
-        if self.update is not None:
-            scope.use(self.update)
+        for expression in (*self.where, *((self.update,) if self.update else ())):
+            for checked in expression.checks:
+                fault = checked(scope)
+                if fault is not None:
+                    raise ValidationException(fault)
         return scope
 
 
