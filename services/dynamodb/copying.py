@@ -7,6 +7,8 @@ a long snapshot, and a killed server goes on from the last slice that it committ
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from struct import Struct
 from typing import Any
 
 import orjson
@@ -77,9 +79,13 @@ def start(
     *,
     log: bytes | None = None,
     at_ms: int = 0,
+    from_ms: int | None = None,
     body: Job | None = None,
 ) -> Job:
-    """The copy exists; a small one is complete. `log` is the source's, to undo back to `at_ms`."""
+    """The copy exists; a small one is complete. `log` is the source's, to undo back to `at_ms`.
+
+    With `from_ms` it is of what changed from then on, each item before and after.
+    """
     job: Job = {
         "Id": ctx.ids.hex(8),
         "Kind": kind,
@@ -87,7 +93,8 @@ def start(
         "Target": target,
         "Log": None if log is None else log.hex(),
         "AtMs": at_ms,
-        "Phase": "copy",
+        "FromMs": from_ms,
+        "Phase": "copy" if from_ms is None else "gather",
         "Cursor": "",
         "Items": 0,
         "SizeBytes": 0,
@@ -203,7 +210,79 @@ def _index(tx: Writer, job: Job) -> _Following:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An item as it was before a period and as it is after it, and when it last changed in it."""
+
+    at_ms: int
+    old: bytes | None
+    new: bytes | None
+
+
+_CHANGE = Struct(">QI")
+
+
+def _seal_change(change: Change) -> bytes:
+    old = change.old or b""
+    return _CHANGE.pack(change.at_ms, len(old)) + old + (change.new or b"")
+
+
+def open_change(raw: bytes) -> Change:
+    at_ms, length = _CHANGE.unpack_from(raw)
+    at = _CHANGE.size + length
+    return Change(at_ms, raw[_CHANGE.size : at] or None, raw[at:] or None)
+
+
+def _gather(tx: Writer, job: Job) -> _Following:
+    """What the first change of the period replaced is what the item was before it."""
+    log, target = bytes.fromhex(job["Log"]), prefix_of(job["Target"])
+    start = bytes.fromhex(job["Cursor"]) or change_log.after_key(log, job["FromMs"] - 1)
+    size_bytes = 0
+    entries = change_log.entries(tx, log, start, change_log.after_key(log, job["AtMs"]))
+    for count, entry in enumerate(entries, 1):
+        key = target + entry.suffix
+        known = tx.get(key)
+        old = entry.old if known is None else open_change(known).old
+        tx.put(key, _seal_change(Change(entry.at_ms, old, None)))
+        size_bytes += len(entry.old or b"")
+        if count >= SLICE_ITEMS or size_bytes >= SLICE_BYTES:
+            return "gather", after(entry.key)
+    return "look", target
+
+
+def _look(tx: Writer, job: Job) -> _Following:
+    """Each gathered item is shown as it is now."""
+    source, target = prefix_of(job["Source"]), prefix_of(job["Target"])
+    size_bytes = 0
+    pairs = tx.range(bytes.fromhex(job["Cursor"]), target + b"\xff")
+    for count, (key, raw) in enumerate(pairs, 1):
+        new = tx.get(source + key[len(target) :])
+        tx.put(key, _seal_change(replace(open_change(raw), new=new)))
+        size_bytes += len(raw) + len(new or b"")
+        if count >= SLICE_ITEMS or size_bytes >= SLICE_BYTES:
+            return "look", after(key)
+    return "rewind", change_log.end_key(bytes.fromhex(job["Log"]))
+
+
+def _rewind(tx: Writer, job: Job) -> _Following:
+    """What has changed since the period is undone in the gathered items."""
+    log, target = bytes.fromhex(job["Log"]), prefix_of(job["Target"])
+    first = change_log.after_key(log, job["AtMs"])
+    entries = change_log.entries(tx, log, first, bytes.fromhex(job["Cursor"]), reverse=True)
+    for count, entry in enumerate(entries, 1):
+        known = tx.get(target + entry.suffix)
+        if known is not None:
+            change = replace(open_change(known), new=entry.old)
+            tx.put(target + entry.suffix, _seal_change(change))
+        if count >= SLICE_ITEMS:
+            return "rewind", entry.key
+    return None
+
+
 _PHASES: dict[str, Callable[[Writer, Job], _Following]] = {
+    "gather": _gather,
+    "look": _look,
+    "rewind": _rewind,
     "copy": _copy,
     "undo": _undo,
     "index": _index,

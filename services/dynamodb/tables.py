@@ -86,7 +86,7 @@ async def create_table(ctx: Context, request: Input) -> Output:
     name = schema.name_of(ctx.world, request["TableName"])
     check_create(request)
     now_ms = ctx.clock.now_ms()
-    record = _new_record(ctx, name, request, now_ms)
+    record = new_record(ctx, name, request, now_ms)
 
     def work(tx: Writer) -> None:
         raw = tx.get(schema.table_key(ctx.world, name))
@@ -104,7 +104,7 @@ async def create_table(ctx: Context, request: Input) -> Output:
     return {"TableDescription": answer}
 
 
-def _new_record(ctx: Context, name: str, request: Input, now_ms: int) -> Record:
+def new_record(ctx: Context, name: str, request: Input, now_ms: int) -> Record:
     record: Record = {
         "TableName": name,
         "TableId": ctx.ids.uuid(),

@@ -1,0 +1,215 @@
+"""What an import reads: every object under a prefix, record by record, into the new table."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import orjson
+
+from fogbank.services.context import Context
+from fogbank.services.dynamodb import job_lists, schema, stored, values
+from fogbank.services.dynamodb.changes import change_item
+from fogbank.services.dynamodb.import_formats import (
+    BadObject,
+    BadRecord,
+    reader,
+    records,
+    unpacked,
+)
+from fogbank.services.dynamodb.items import check_size
+from fogbank.services.dynamodb.job_lists import Task
+from fogbank.services.dynamodb.keys import check_item, item_key
+from fogbank.services.dynamodb.moments import moment_of
+from fogbank.services.dynamodb.schema import Table
+from fogbank.services.dynamodb.service import service
+from fogbank.services.dynamodb.tables import transition_ms
+from fogbank.services.dynamodb.values import Item
+from fogbank.services.errors import AwsError
+from fogbank.storage.kv import Writer
+from fogbank.storage.outbox import Event
+
+BATCH_ITEMS = 100
+BATCH_BYTES = 256 * 1024
+FAILED_ITEMS = (
+    "Some of the items failed validation checks and were not imported. Please check CloudWatch "
+    "error logs for more details."
+)
+
+
+@service.consumer("dynamodb.import")
+async def run_import(ctx: Context, event: Event) -> None:
+    """The table has the items of every object, and is ACTIVE; the import says how it went.
+
+    How far it is, is written with each batch of items: a killed server goes on from there.
+    """
+    import_id = event.body["body"]["Import"]
+    task = await ctx.store.read(lambda tx: job_lists.load(tx, ctx.world, "import", import_id))
+    if task is None or task["Status"] != "IN_PROGRESS":
+        return
+    batch = _Batch(ctx, task)
+    try:
+        async for key in _keys(ctx, task):
+            await _import_object(ctx, task, key, batch)
+    except AwsError as error:
+        if error.status >= 500:
+            raise
+        failure = error
+        await ctx.store.write(lambda tx: _fail(tx, ctx, task, failure))
+        return
+    await ctx.store.write(lambda tx: _finish(tx, ctx, task))
+
+
+def _fail(tx: Writer, ctx: Context, task: Task, error: AwsError) -> None:
+    """A source that cannot be read leaves no table."""
+    task |= {
+        "Status": "FAILED",
+        "EndMs": ctx.clock.now_ms(),
+        "FailureCode": f"S3{error.code}",
+        "FailureMessage": error.message,
+    }
+    job_lists.save(tx, ctx.world, "import", task)
+    if _record(tx, ctx, task) is not None:
+        tx.delete(schema.table_key(ctx.world, task["TableName"]))
+
+
+def _finish(tx: Writer, ctx: Context, task: Task) -> None:
+    task |= {"Status": "COMPLETED", "EndMs": ctx.clock.now_ms()}
+    if task["ErrorCount"]:
+        task |= {
+            "Status": "FAILED",
+            "FailureCode": "ItemValidationError",
+            "FailureMessage": FAILED_ITEMS,
+        }
+    job_lists.save(tx, ctx.world, "import", task)
+    record = _record(tx, ctx, task)
+    if record is not None:
+        record["ActiveAtMs"] = ctx.clock.now_ms() + transition_ms(ctx)
+        schema.save(tx, ctx.world, record)
+
+
+def _record(tx: Writer, ctx: Context, task: Task) -> schema.Record | None:
+    raw = tx.get(schema.table_key(ctx.world, task["TableName"]))
+    record: schema.Record | None = None if raw is None else orjson.loads(raw)
+    return record if record is not None and record["TableId"] == task["TableId"] else None
+
+
+async def _keys(ctx: Context, task: Task) -> AsyncIterator[str]:
+    """The objects that are still to be read, in order."""
+    source = task["Request"]["S3BucketSource"]
+    listing: dict[str, Any] = {
+        "Bucket": source["S3Bucket"],
+        "Prefix": source.get("S3KeyPrefix") or "",
+        **_owner(task),
+    }
+    if task["After"]:
+        listing["StartAfter"] = task["After"]
+    while True:
+        page = await ctx.call("s3", "ListObjectsV2", listing)
+        for found in page.get("Contents") or ():
+            yield found["Key"]
+        if not page.get("IsTruncated"):
+            return
+        listing["ContinuationToken"] = page["NextContinuationToken"]
+
+
+def _owner(task: Task) -> dict[str, str]:
+    owner = task["Request"]["S3BucketSource"].get("S3BucketOwner")
+    return {"ExpectedBucketOwner": owner} if owner else {}
+
+
+class _Batch:
+    """Items that wait to be written together, with how far the import is behind them."""
+
+    def __init__(self, ctx: Context, task: Task) -> None:
+        self._ctx = ctx
+        self._task = task
+        self._items: list[tuple[Item, int]] = []
+        self._size_bytes = 0
+
+    def add(self, item: Item, size_bytes: int) -> None:
+        self._items.append((item, size_bytes))
+        self._size_bytes += size_bytes
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._items) >= BATCH_ITEMS or self._size_bytes >= BATCH_BYTES
+
+    async def write(self) -> None:
+        """The items and the state of the import are durable together."""
+        items, task, ctx = self._items, self._task, self._ctx
+        self._items, self._size_bytes = [], 0
+        moment = moment_of(ctx)
+
+        def work(tx: Writer) -> None:
+            record = _record(tx, ctx, task)
+            assert record is not None, "a table that is being imported cannot be deleted"
+            table = schema.compiled(orjson.dumps(record))
+            for item, size in items:
+                key = item_key(table, item)
+                change_item(tx, table, key, tx.get(key), stored.seal(item, size), moment)
+            job_lists.save(tx, ctx.world, "import", task)
+
+        await ctx.store.write(work)
+
+
+async def _import_object(ctx: Context, task: Task, key: str, batch: _Batch) -> None:
+    request = task["Request"]
+    bucket = request["S3BucketSource"]["S3Bucket"]
+    found = await ctx.call("s3", "GetObject", {"Bucket": bucket, "Key": key, **_owner(task)})
+    types = {
+        one["AttributeName"]: one["AttributeType"]
+        for one in request["TableCreationParameters"]["AttributeDefinitions"]
+    }
+    item_of = reader(request["InputFormat"], request.get("InputFormatOptions") or {}, types)
+    raw = await ctx.store.read(
+        lambda tx: tx.get(schema.table_key(ctx.world, task["TableName"])), brief=True
+    )
+    assert raw is not None, "a table that is being imported cannot be deleted"
+    table = schema.compiled(raw)
+    done, number = task["Records"], 0
+    content = unpacked(_chunks(found["Body"]), request.get("InputCompressionType") or "NONE")
+    try:
+        async for record in records(content, quoted=request["InputFormat"] == "CSV"):
+            number += 1
+            if number <= done:
+                # The header says what the columns are, also of what is left.
+                if number == 1 and request["InputFormat"] == "CSV":
+                    item_of(record)
+                continue
+            _take(task, table, item_of, record, batch)
+            task["Records"] = number
+            if batch.is_full:
+                await batch.write()
+    except BadObject:
+        task["ErrorCount"] += 1
+        task["ProcessedItemCount"] += 1
+    task |= {"After": key, "Records": 0}
+    await batch.write()
+
+
+def _take(
+    task: Task, table: Table, item_of: Callable[[bytes], Any], record: bytes, batch: _Batch
+) -> None:
+    """The record's item is in the batch, or counted as an error."""
+    task["ProcessedSizeBytes"] += len(record) + 1
+    try:
+        given = item_of(record)
+        if given is None:
+            return
+        item, size = values.item(given)
+        check_size(size)
+        check_item(table, item)
+    except (BadRecord, AwsError):
+        task["ErrorCount"] += 1
+    else:
+        task["ImportedItemCount"] += 1
+        batch.add(item, size)
+    task["ProcessedItemCount"] += 1
+
+
+async def _chunks(body: Any) -> AsyncIterator[bytes]:
+    """A payload of S3's, which is bytes or comes in pieces."""
+    if isinstance(body, bytes):
+        yield body
+        return
+    async for chunk in body:
+        yield chunk
