@@ -74,6 +74,23 @@ def page(
     return {member: listed, "IsTruncated": False}
 
 
+async def page_of(
+    ctx: Context, request: Input, kind: str, member: str, answer: Callable[[Entity], Any]
+) -> Output:
+    """One page of the entities of a kind whose path begins as the request says."""
+    prefix, behind = request.get("PathPrefix") or "/", after(request)
+
+    def work(tx: Reader) -> Output:
+        found = (
+            (name, entity)
+            for name, entity in all_of(tx, ctx.world, kind, behind)
+            if entity["path"].startswith(prefix)
+        )
+        return page(request, found, member, answer)
+
+    return await ctx.store.read(work)
+
+
 def after(request: Input) -> str:
     """The name that the page before ended with."""
     marker = request.get("Marker")

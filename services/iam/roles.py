@@ -7,7 +7,7 @@ from fogbank.services.iam import documents, entities
 from fogbank.services.iam.entities import Entity
 from fogbank.services.iam.errors import DeleteConflict, EntityAlreadyExists
 from fogbank.services.iam.service import service
-from fogbank.storage.kv import Reader, Writer
+from fogbank.storage.kv import Writer
 
 SESSION_DEFAULT_S = 3600
 
@@ -90,17 +90,7 @@ async def _read(ctx: Context, name: str) -> Entity:
 @service.operation("ListRoles")
 async def list_roles(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html"""
-    prefix, behind = request.get("PathPrefix") or "/", entities.after(request)
-
-    def work(tx: Reader) -> Output:
-        found = (
-            (name, role)
-            for name, role in entities.all_of(tx, ctx.world, "role", behind)
-            if role["path"].startswith(prefix)
-        )
-        return entities.page(request, found, "Roles", _listed)
-
-    return await ctx.store.read(work)
+    return await entities.page_of(ctx, request, "role", "Roles", _listed)
 
 
 @service.operation("UpdateRole")

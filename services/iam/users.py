@@ -17,7 +17,7 @@ from fogbank.services.iam.errors import (
 )
 from fogbank.services.iam.service import service
 from fogbank.services.ids import UPPER_AND_DIGITS
-from fogbank.storage.kv import Reader, Writer
+from fogbank.storage.kv import Writer
 
 ACCESS_KEYS_MAX = 2
 _SECRET_BYTES = 30
@@ -82,17 +82,7 @@ async def get_user(ctx: Context, request: Input) -> Output:
 @service.operation("ListUsers")
 async def list_users(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html"""
-    prefix, behind = request.get("PathPrefix") or "/", entities.after(request)
-
-    def work(tx: Reader) -> Output:
-        found = (
-            (name, user)
-            for name, user in entities.all_of(tx, ctx.world, "user", behind)
-            if user["path"].startswith(prefix)
-        )
-        return entities.page(request, found, "Users", _listed)
-
-    return await ctx.store.read(work)
+    return await entities.page_of(ctx, request, "user", "Users", _listed)
 
 
 @service.operation("DeleteUser")

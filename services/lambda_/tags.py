@@ -1,6 +1,7 @@
 """Tags of functions."""
 
 import re
+from collections.abc import Callable
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.errors import NotImplementedYet, ValidationException
@@ -32,18 +33,14 @@ async def tag_resource(ctx: Context, request: Input) -> Output:
             "An error occurred and the request cannot be processed."
         )
 
-    def work(tx: Writer) -> None:
-        record = records.require(tx, target)
-        record["tags"].update((key, value or "") for key, value in added.items())
-        if len(record["tags"]) > TAGS_MAX:
+    def add(tags: dict[str, str]) -> None:
+        tags.update((key, value or "") for key, value in added.items())
+        if len(tags) > TAGS_MAX:
             raise InvalidParameterValueException(
                 f"Number of tags exceeds resource tag limit of {TAGS_MAX}."
             )
-        records.touch(record, ctx)
-        records.save(tx, ctx.world, record)
 
-    await ctx.store.write(work)
-    return {}
+    return await _change(ctx, target, add)
 
 
 @service.operation("UntagResource")
@@ -57,10 +54,17 @@ async def untag_resource(ctx: Context, request: Input) -> Output:
             "Member must not be null"
         )
 
+    def remove(tags: dict[str, str]) -> None:
+        for key in keys:
+            tags.pop(key, None)
+
+    return await _change(ctx, target, remove)
+
+
+async def _change(ctx: Context, target: Target, change: Callable[[dict[str, str]], None]) -> Output:
     def work(tx: Writer) -> None:
         record = records.require(tx, target)
-        for key in keys:
-            record["tags"].pop(key, None)
+        change(record["tags"])
         records.touch(record, ctx)
         records.save(tx, ctx.world, record)
 
