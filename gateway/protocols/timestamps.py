@@ -28,15 +28,22 @@ def render(value: Any, form: str) -> str:
         return value
     if form == UNIX:
         return str(epoch_of(value))
+    return _rfc822(_millis_of(value) // 1000) if form == RFC822 else iso8601(value)
+
+
+def iso8601(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    second, millis = divmod(_millis_of(value), 1000)
+    return f"{_iso8601(second)}.{millis:03}Z"
+
+
+def _millis_of(value: Any) -> int:
     if isinstance(value, datetime):
         moment = moment_of(value).astimezone(UTC)
-        second = moment.replace(microsecond=0)
-        whole, millis = int(second.timestamp()), moment.microsecond // 1000
-    else:
-        # To the microsecond first: a float is a little beside the millisecond that it stands for.
-        micros = round(value * 1_000_000)
-        whole, millis = micros // 1_000_000, micros // 1000 % 1000
-    return _rfc822(whole) if form == RFC822 else f"{_iso8601(whole)}.{millis:03}Z"
+        return int(moment.replace(microsecond=0).timestamp()) * 1000 + moment.microsecond // 1000
+    # To the microsecond first: a float is a little beside the millisecond that it stands for.
+    return round(value * 1_000_000) // 1000
 
 
 @lru_cache(maxsize=4096)

@@ -202,10 +202,15 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES) if _TO_ESCAPE.search(text) else text
 
 
-@lru_cache(maxsize=1024)
-def _escaped_name(text: str) -> str:
-    """One of the few values of an enumeration."""
-    return escape(text)
+def _text_of_any(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
+    text = value if type(value) is str else str(value)
+    return text.translate(_ESCAPES) if _TO_ESCAPE.search(text) else text
+
+
+# The values of an enumeration are few.
+_text_of_name = lru_cache(maxsize=1024)(_text_of_any)
 
 
 def writer(shape: Shape) -> Write:
@@ -338,16 +343,19 @@ def _map_writer(name: str, key: str, element: Append) -> Append:
 def _text_of(shape: Shape, form: str | None) -> Callable[[Any], str]:
     """A function from a scalar of this shape to its text."""
     if shape.type == "string":
-        known = _escaped_name if shape.enum else escape
-        return lambda value: known(value if type(value) is str else str(value))
+        return _text_of_name if shape.enum else _text_of_any
     if shape.type == "boolean":
         return lambda value: "true" if value else "false"
     if shape.type == "timestamp":
         wanted = form or timestamps.ISO8601
-        return lambda value: timestamps.render(value, wanted)
+        return (
+            timestamps.iso8601
+            if wanted == timestamps.ISO8601
+            else (lambda value: timestamps.render(value, wanted))
+        )
     if shape.type == "blob":
         return lambda value: escape(value) if isinstance(value, str) else _base64(value)
-    return lambda value: str(value) if type(value) is int else escape(str(value))
+    return _text_of_any
 
 
 def _base64(value: bytes) -> str:
