@@ -59,7 +59,7 @@ class _Wanted:
 
     def __init__(self, ctx: Context, given: str, request: Input) -> None:
         self.given = given
-        self.name = schema.name_of(ctx.world, given)
+        self.name = schema.named(ctx, given, "BatchGetItem")
         self.request = request
         self.keys = [values.item(key)[0] for key in request["Keys"]]
         if not self.keys:
@@ -83,12 +83,9 @@ def _refuse_duplicates(keys: list[Item]) -> None:
             raise ValidationException(DUPLICATES)
 
 
-def _refuse_empty(request: Input) -> None:
+def _refuse_empty(request: Input, operation: str) -> None:
     if not request["RequestItems"]:
-        raise ValidationException(
-            "1 validation error detected: Value '{}' at 'requestItems' failed to satisfy "
-            "constraint: Member must have length greater than or equal to 1"
-        )
+        raise ValidationException(f"The requestItems parameter is required for {operation}")
 
 
 @service.operation("BatchGetItem")
@@ -99,7 +96,7 @@ async def batch_get_item(ctx: Context, request: Input) -> Output:
     projection; then the tables; then the keys against their schemas.
     """
     check(request, _GET_SHAPE)
-    _refuse_empty(request)
+    _refuse_empty(request, "BatchGetItem")
     if sum(len(one["Keys"]) for one in request["RequestItems"].values()) > GET_MAX:
         raise ValidationException("Too many items requested for the BatchGetItem call")
     tables = [_Wanted(ctx, given, one) for given, one in request["RequestItems"].items()]
@@ -155,12 +152,12 @@ async def batch_write_item(ctx: Context, request: Input) -> Output:
     Nothing is written unless every request of the batch is valid.
     """
     check(request, _WRITE_SHAPE)
-    _refuse_empty(request)
+    _refuse_empty(request, "BatchWriteItem")
     batches: dict[str, list[dict[str, Any]]] = request["RequestItems"]
     if sum(map(len, batches.values())) > WRITE_MAX:
         raise ValidationException("Too many items requested for the BatchWriteItem call")
     works = [
-        (given, schema.name_of(ctx.world, given), [_write_of(one) for one in writes])
+        (given, schema.named(ctx, given, "BatchWriteItem"), [_write_of(one) for one in writes])
         for given, writes in batches.items()
     ]
     for given, _, writes in works:

@@ -12,6 +12,7 @@ LOCAL_INDEXES_MAX = 5
 GLOBAL_INDEXES_MAX = 20
 PROJECTED_MAX = 100
 CAPACITY_MAX = 1_000_000_000_000
+KEY_ATTRIBUTES_MAX = 2
 MULTI_KEYS_MAX = 4
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Tagging.html
 TAGS_MAX = 50
@@ -27,13 +28,16 @@ def invalid(text: str) -> ValidationException:
 
 def check_create(request: Input) -> None:
     """The definition of a table holds together; raises what AWS raises first."""
+    _check_lengths(request)
     on_demand = request.get("BillingMode") == "PAY_PER_REQUEST"
     throughput = request.get("ProvisionedThroughput")
     check_billing(on_demand, throughput)
     names = check_attributes(request["AttributeDefinitions"])
     schema = request["KeySchema"]
-    check_schema(schema)
+    if len(schema) > len(names):
+        raise ValidationException("Invalid KeySchema: Some index key attribute have no definition")
     _check_defined(schema, names)
+    check_schema(schema)
     local = request.get("LocalSecondaryIndexes")
     remote = request.get("GlobalSecondaryIndexes")
     _check_local(local, schema, names)
@@ -42,6 +46,29 @@ def check_create(request: Input) -> None:
     _check_unique([index["IndexName"] for index in indexes])
     _check_projected(indexes)
     check_used(request["AttributeDefinitions"], schema, indexes)
+
+
+def _check_lengths(request: Input) -> None:
+    """Keys of tables and of local indexes have one or two attributes; global ones may have more."""
+    schemas = {"keySchema": request["KeySchema"]}
+    for number, index in enumerate(request.get("LocalSecondaryIndexes") or (), 1):
+        schemas[f"localSecondaryIndexes.{number}.member.keySchema"] = index["KeySchema"]
+    wrong = [
+        f"Value '[{', '.join(map(_shown, schema))}]' at '{path}' failed to satisfy constraint: "
+        f"Member must have length less than or equal to {KEY_ATTRIBUTES_MAX}"
+        for path, schema in schemas.items()
+        if len(schema) > KEY_ATTRIBUTES_MAX
+    ]
+    if wrong:
+        plural = "s" if len(wrong) > 1 else ""
+        raise ValidationException(
+            f"{len(wrong)} validation error{plural} detected: {'; '.join(wrong)}"
+        )
+
+
+def _shown(element: dict[str, str]) -> str:
+    name, kind = element["AttributeName"], element["KeyType"]
+    return f"KeySchemaElement(attributeName={name}, keyType={kind})"
 
 
 def check_billing(on_demand: bool, throughput: dict[str, Any] | None) -> None:
@@ -86,26 +113,23 @@ def check_schema(schema: Schema, index: str | None = None) -> None:
     """One HASH, then at most one RANGE; a global index may have four of each."""
     kinds = [element["KeyType"] for element in schema]
     names = [element["AttributeName"] for element in schema]
+    if len(set(names)) < len(names):
+        raise ValidationException(
+            "Both the Hash Key and the Range Key element in the KeySchema have the same name"
+        )
     if not kinds or kinds[0] != "HASH":
         raise ValidationException(
             "Invalid KeySchema: The first KeySchemaElement is not a HASH key type"
         )
     most = MULTI_KEYS_MAX if index else 1
     hashes = kinds.count("HASH")
-    if kinds != ["HASH"] * hashes + ["RANGE"] * (len(kinds) - hashes):
-        raise ValidationException(
-            "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type"
-        )
-    if hashes > most:
+    ordered = kinds == ["HASH"] * hashes + ["RANGE"] * (len(kinds) - hashes)
+    if not ordered or hashes > most:
         raise ValidationException(
             "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type"
         )
     if len(kinds) - hashes > most:
         raise ValidationException("Invalid KeySchema: Too many RANGE KeySchemaElements")
-    if len(set(names)) < len(names):
-        raise ValidationException(
-            "Both the Hash Key and the Range Key element in the KeySchema have the same name"
-        )
 
 
 def _check_defined(schema: Schema, names: list[str]) -> None:
@@ -129,8 +153,8 @@ def _check_local(indexes: list[dict[str, Any]] | None, schema: Schema, names: li
         )
     hash_name = schema[0]["AttributeName"]
     for index in indexes:
-        check_schema(index["KeySchema"])
         _check_defined(index["KeySchema"], names)
+        check_schema(index["KeySchema"])
         if index["KeySchema"][0]["AttributeName"] != hash_name:
             raise invalid(
                 "Index KeySchema does not have the same leading hash key as table KeySchema for "
@@ -159,8 +183,8 @@ def _check_global(indexes: list[dict[str, Any]] | None, names: list[str], on_dem
 
 def check_global(index: dict[str, Any], names: list[str], on_demand: bool) -> None:
     """A global index, new with its table or added later."""
-    check_schema(index["KeySchema"], index["IndexName"])
     _check_defined(index["KeySchema"], names)
+    check_schema(index["KeySchema"], index["IndexName"])
     check_projection(index["Projection"])
     throughput = index.get("ProvisionedThroughput")
     if on_demand and throughput is not None:

@@ -87,8 +87,15 @@ def missing(member: str) -> ValidationException:
 class AccessDeniedException(AwsError):
     code = "AccessDeniedException"
 
-    def __init__(self, caller_arn: str, resource: str) -> None:
-        super().__init__(f"User: {caller_arn} is not authorized to access resource: {resource}")
+    def __init__(
+        self, caller_arn: str, operation: str, resource: str, *, foreign: bool = False
+    ) -> None:
+        action = f"dynamodb:{operation}"
+        why = f" because no resource-based policy allows the {action} action" if foreign else ""
+        super().__init__(
+            f"User: {caller_arn} is not authorized to perform: {action} on resource: "
+            f"{resource or '*'}{why}"
+        )
 
 
 class ExpiredIteratorException(AwsError):

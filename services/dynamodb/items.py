@@ -102,7 +102,7 @@ async def put_item(ctx: Context, request: Input) -> Output:
     ReturnValues, size, the expression; then the table; then keys; then the condition.
     """
     check(request, PUT_SHAPE)
-    name = schema.name_of(ctx.world, request["TableName"])
+    name = schema.named(ctx, request["TableName"], "PutItem")
     scope = scope_of(request, ("ConditionExpression",), _LEGACY)
     item, size = values.item(request["Item"])
     check_return_values(request)
@@ -133,7 +133,7 @@ async def delete_item(ctx: Context, request: Input) -> Output:
     ReturnValues, the expression; then the table; then the key; then the condition.
     """
     check(request, DELETE_SHAPE)
-    name = schema.name_of(ctx.world, request["TableName"])
+    name = schema.named(ctx, request["TableName"], "DeleteItem")
     scope = scope_of(request, ("ConditionExpression",), _LEGACY)
     key, _ = values.item(request["Key"])
     check_return_values(request)
@@ -163,7 +163,7 @@ async def update_item(ctx: Context, request: Input) -> Output:
     the update, the condition, the update on the item, its size, its index keys.
     """
     check(request, UPDATE_SHAPE)
-    name = schema.name_of(ctx.world, request["TableName"])
+    name = schema.named(ctx, request["TableName"], "UpdateItem")
     scope = scope_of(
         request, ("UpdateExpression", "ConditionExpression"), ("AttributeUpdates", *_LEGACY)
     )
@@ -291,7 +291,7 @@ async def get_item(ctx: Context, request: Input) -> Output:
     is unused; then the table; then the key.
     """
     check(request, GET_SHAPE)
-    name = schema.name_of(ctx.world, request["TableName"])
+    name = schema.named(ctx, request["TableName"], "GetItem")
     scope = scope_of(request, ("ProjectionExpression",), ("AttributesToGet",))
     wanted_key, _ = values.item(request["Key"])
     chosen = projection_of(request, scope)

@@ -25,9 +25,9 @@ _DELETE_SHAPE = {"ResourceArn!": STRING, "ExpectedRevisionId": STRING}
 _GET_SHAPE = {"ResourceArn!": STRING}
 
 
-def _require(tx: Reader, ctx: Context, arn: str) -> bytes:
+def _require(tx: Reader, ctx: Context, arn: str, operation: str) -> bytes:
     """The store's key of the policy of a table or stream that exists."""
-    name = table_name(ctx, arn)
+    name = table_name(ctx, arn, operation)
     schema.describe_load(tx, ctx.world, name, ctx.clock.now_ms())
     parts = arn.split("/")
     if len(parts) == 4 and parts[2] == "stream":
@@ -66,10 +66,10 @@ async def put_resource_policy(ctx: Context, request: Input) -> Output:
     now_ms = ctx.clock.now_ms()
 
     def work(tx: Writer) -> str:
-        key = _require(tx, ctx, arn)
+        key = _require(tx, ctx, arn, "PutResourcePolicy")
         raw = tx.get(key)
         old = None if raw is None else orjson.loads(raw)
-        _check_revision(request, old, table_name(ctx, arn))
+        _check_revision(request, old, arn.split("/")[1])
         if old is not None and old["Policy"] == policy:
             return str(old["RevisionId"])
         revision = str(max(now_ms, 0 if old is None else int(old["RevisionId"]) + 1))
@@ -97,7 +97,7 @@ async def get_resource_policy(ctx: Context, request: Input) -> Output:
     arn = request["ResourceArn"]
 
     def work(tx: Reader) -> bytes | None:
-        return tx.get(_require(tx, ctx, arn))
+        return tx.get(_require(tx, ctx, arn, "GetResourcePolicy"))
 
     raw = await ctx.store.read(work, brief=True)
     if raw is None:
@@ -113,10 +113,10 @@ async def delete_resource_policy(ctx: Context, request: Input) -> Output:
     arn = request["ResourceArn"]
 
     def work(tx: Writer) -> str | None:
-        key = _require(tx, ctx, arn)
+        key = _require(tx, ctx, arn, "DeleteResourcePolicy")
         raw = tx.get(key)
         old = None if raw is None else orjson.loads(raw)
-        _check_revision(request, old, table_name(ctx, arn))
+        _check_revision(request, old, arn.split("/")[1])
         tx.delete(key)
         return None if old is None else str(old["RevisionId"])
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
-from fogbank.services.context import World
+from fogbank.services.context import Context, World
 from fogbank.services.dynamodb.errors import (
+    AccessDeniedException,
     ResourceInUseException,
     ResourceNotFoundException,
     ValidationException,
@@ -112,7 +113,7 @@ def hash8(packed: bytes) -> bytes:
     return blake2b(packed, digest_size=8).digest()
 
 
-def name_of(world: World, given: str) -> str:
+def name_of(world: World, given: str, shortest: int = TABLE_NAME_MIN) -> str:
     """The table's name, which may be given as its ARN."""
     if given.startswith("arn:"):
         parts = given.split(":", 5)
@@ -120,16 +121,38 @@ def name_of(world: World, given: str) -> str:
             if (parts[3], parts[4]) != (world.region, world.account):
                 raise ResourceNotFoundException()
             given = parts[5].split("/")[1]
-    if not TABLE_NAME_MIN <= len(given) <= TABLE_NAME_MAX:
-        raise ValidationException(
-            "TableName must be at least 3 characters long and at most 255 characters long"
-        )
+    if not shortest <= len(given) <= TABLE_NAME_MAX:
+        bound = f"greater than or equal to {shortest}"
+        if len(given) >= shortest:
+            bound = f"less than or equal to {TABLE_NAME_MAX}"
+        raise _misnamed(given, f"have length {bound}")
     if not _NAME_CHARACTERS.issuperset(given):
-        raise ValidationException(
-            f"1 validation error detected: Value '{given}' at 'tableName' failed to satisfy "
-            "constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
-        )
+        raise _misnamed(given, "satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
     return given
+
+
+def _misnamed(given: str, demand: str) -> ValidationException:
+    return ValidationException(
+        f"1 validation error detected: Value '{given}' at 'tableName' failed to satisfy "
+        f"constraint: Member must {demand}"
+    )
+
+
+def named(ctx: Context, given: str, operation: str) -> str:
+    """The name of the table that `operation` is about, whose items it reads or writes.
+
+    Such names may be of any length from 1 on; another account's table is not for the caller.
+    """
+    if given.startswith("arn:"):
+        refuse_foreign(ctx, given, operation)
+    return name_of(ctx.world, given, 1)
+
+
+def refuse_foreign(ctx: Context, arn: str, operation: str) -> None:
+    """The resource of an ARN is of the caller's account. Accounts are worlds of their own here."""
+    parts = arn.split(":", 5)
+    if len(parts) == 6 and parts[2] == "dynamodb" and parts[4] != ctx.world.account:
+        raise AccessDeniedException(ctx.caller.arn, operation, arn, foreign=True)
 
 
 def arn_of(world: World, name: str) -> str:

@@ -1,5 +1,6 @@
 """Tags of tables."""
 
+import re
 from typing import Any
 
 from fogbank.services.context import Context, Input, Output
@@ -16,36 +17,51 @@ from fogbank.services.dynamodb.shapes import STRING, check
 from fogbank.services.dynamodb.tables import TAGS
 from fogbank.storage.kv import Reader, Writer
 
+# The account of callers whose access key names none.
+NOBODY = "000000000000"
+
 _LIST_SHAPE = {"ResourceArn!": STRING, "NextToken": STRING}
 _TAG_SHAPE = {"ResourceArn!": STRING, "Tags!": TAGS}
 _UNTAG_SHAPE = {"ResourceArn!": STRING, "TagKeys!": [STRING]}
 
 
-def table_name(ctx: Context, arn: str) -> str:
+_TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[^:]+:[0-9]+:table/([a-zA-Z0-9_.-]{3,255})(/.*)?")
+
+
+def table_name(ctx: Context, arn: str, operation: str) -> str:
     """The name of the table whose ARN this is, in the caller's account and region."""
-    parts = arn.split(":", 5)
-    if len(parts) != 6 or parts[2] != "dynamodb" or not parts[5].startswith("table/"):
+    found = _TABLE_ARN.fullmatch(arn)
+    if found is None:
         raise ValidationException(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")
-    if (parts[3], parts[4]) != (ctx.world.region, ctx.world.account):
-        raise AccessDeniedException(ctx.caller.arn, arn)
-    return parts[5].removeprefix("table/").split("/")[0]
+    schema.refuse_foreign(ctx, arn, operation)
+    if arn.split(":")[3] != ctx.world.region:
+        raise _absent(arn)
+    return found[1]
 
 
-def _load(tx: Reader, ctx: Context, arn: str) -> Record:
-    name = table_name(ctx, arn)
+def _absent(arn: str) -> ResourceNotFoundException:
+    return ResourceNotFoundException(f"ResourcArn: {arn} not found")
+
+
+def _load(tx: Reader, ctx: Context, arn: str, operation: str) -> Record:
+    name = table_name(ctx, arn, operation)
     try:
         return schema.describe_load(tx, ctx.world, name, ctx.clock.now_ms())
     except ResourceNotFoundException:
-        raise ResourceNotFoundException(f"ResourcArn: {arn} not found") from None
+        raise _absent(arn) from None
 
 
 @service.operation("TagResource")
 async def tag_resource(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TagResource.html"""
     check(request, _TAG_SHAPE)
+    arn = request["ResourceArn"]
+    table_name(ctx, arn, "TagResource")
+    if not request["Tags"]:
+        raise ValidationException("Atleast one Tag needs to be provided as Input.")
 
     def work(tx: Writer) -> None:
-        record = _load(tx, ctx, request["ResourceArn"])
+        record = _load(tx, ctx, arn, "TagResource")
         record["Tags"] = merged_tags(request["Tags"], record.get("Tags") or [])
         schema.save(tx, ctx.world, record)
 
@@ -57,9 +73,13 @@ async def tag_resource(ctx: Context, request: Input) -> Output:
 async def untag_resource(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UntagResource.html"""
     check(request, _UNTAG_SHAPE)
+    arn = request["ResourceArn"]
+    table_name(ctx, arn, "UntagResource")
+    if not request["TagKeys"]:
+        raise ValidationException("Atleast one Tag Key needs to be provided as Input.")
 
     def work(tx: Writer) -> None:
-        record = _load(tx, ctx, request["ResourceArn"])
+        record = _load(tx, ctx, arn, "UntagResource")
         left = [tag for tag in record.get("Tags") or [] if tag["Key"] not in request["TagKeys"]]
         record["Tags"] = left
         schema.save(tx, ctx.world, record)
@@ -70,9 +90,22 @@ async def untag_resource(ctx: Context, request: Input) -> Output:
 
 @service.operation("ListTagsOfResource")
 async def list_tags_of_resource(ctx: Context, request: Input) -> Output:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListTagsOfResource.html"""
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListTagsOfResource.html
+
+    An ARN of the default account whose table is absent is refused: account 000000000000 is
+    nobody's, so that AWS answers AccessDeniedException for every ARN of it.
+    """
     check(request, _LIST_SHAPE)
-    tags: list[dict[str, Any]] = await ctx.store.read(
-        lambda tx: _load(tx, ctx, request["ResourceArn"]).get("Tags") or [], brief=True
-    )
-    return {"Tags": tags}
+    arn = request["ResourceArn"]
+
+    def work(tx: Reader) -> list[dict[str, Any]]:
+        try:
+            return _load(tx, ctx, arn, "ListTagsOfResource").get("Tags") or []
+        except ResourceNotFoundException:
+            if ctx.world.account != NOBODY:
+                raise
+            raise AccessDeniedException(
+                ctx.caller.arn, "ListTagsOfResource", arn, foreign=True
+            ) from None
+
+    return {"Tags": await ctx.store.read(work, brief=True)}

@@ -45,12 +45,15 @@ from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import STRING, check
+from fogbank.services.dynamodb.stream_records import size_of
 from fogbank.services.dynamodb.updates import update
 from fogbank.services.dynamodb.values import Item
 from fogbank.storage.keys import pack, span, unpack
 from fogbank.storage.kv import Reader, Writer
 
 ACTIONS_MAX = 100
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+TRANSACTION_BYTES_MAX = 4 * 1024 * 1024
 TOKEN_LIFE_MS = 10 * 60 * 1000
 # Tokens that a request with a token forgets, once they have expired.
 FORGOTTEN_MAX = 20
@@ -74,12 +77,13 @@ _GET_SHAPE = {"TransactItems!": [{"Get!": GET_SHAPE}], "ReturnConsumedCapacity":
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One write of a transaction, ready to run; `item` has its key."""
+    """One write of a transaction, ready to run; `item` has its key, and is whole when it is put."""
 
     given: str
     record_key: bytes
     item: Item
     work: Work
+    size_bytes: int = 0
 
 
 @service.operation("TransactWriteItems")
@@ -93,6 +97,7 @@ async def transact_write_items(ctx: Context, request: Input) -> Output:
     check(request, _WRITE_SHAPE)
     _check_count(request["TransactItems"])
     actions = [_action(ctx, one) for one in request["TransactItems"]]
+    check_total(sum(action.size_bytes for action in actions))
     moment = moment_of(ctx)
     token = request.get("ClientRequestToken")
 
@@ -123,9 +128,17 @@ def _action(ctx: Context, given: dict[str, Any]) -> Action:
             "TransactItems can only contain one of Check, Put, Update or Delete"
         )
     request = given[present[0]]
-    name = schema.name_of(ctx.world, request["TableName"])
+    name = schema.named(ctx, request["TableName"], _PERMISSIONS[present[0]])
     item, work = _BUILDERS[present[0]](request)
-    return Action(request["TableName"], schema.table_key(ctx.world, name), item, work)
+    size = size_of(item)
+    return Action(request["TableName"], schema.table_key(ctx.world, name), item, work, size)
+
+
+def check_total(size_bytes: int) -> None:
+    if size_bytes > TRANSACTION_BYTES_MAX:
+        raise ValidationException(
+            "The aggregate size of the items in the transaction exceeds the maximum of 4 MB"
+        )
 
 
 def _put(request: Input) -> tuple[Item, Work]:
@@ -171,6 +184,13 @@ def _update(request: Input) -> tuple[Item, Work]:
     return key, update_work(key, compiled, guard, scope)
 
 
+# Each action needs the permission of the operation that it is like.
+_PERMISSIONS = {
+    "ConditionCheck": "ConditionCheckItem",
+    "Put": "PutItem",
+    "Delete": "DeleteItem",
+    "Update": "UpdateItem",
+}
 _BUILDERS: dict[str, Callable[[Input], tuple[Item, Work]]] = {
     "ConditionCheck": _check,
     "Put": _put,
@@ -199,6 +219,7 @@ def run(tx: Writer, actions: list[Action], moment: Moment) -> list[Change]:
             reasons.append({"Code": "ValidationError", "Message": error.message})
     if len(changes) < len(actions):
         raise TransactionCanceledException(reasons)
+    check_total(sum(stored.size_of(change.new) for change in changes if change.new is not None))
     return changes
 
 
@@ -311,6 +332,7 @@ async def transact_get_items(ctx: Context, request: Input) -> Output:
         ]
 
     found = await ctx.store.read(work)
+    check_total(sum(stored.size_of(raw) for _, raw in found if raw is not None))
     answer: Output = {"Responses": []}
     for one, (_, raw) in zip(gets, found, strict=True):
         if raw is None:
@@ -329,7 +351,7 @@ async def transact_get_items(ctx: Context, request: Input) -> Output:
 def _get(ctx: Context, request: Input) -> _Get:
     if request.get("Key") is None:
         raise missing("transactItems.1.member.get.key")
-    name = schema.name_of(ctx.world, request["TableName"])
+    name = schema.named(ctx, request["TableName"], "GetItem")
     scope = scope_of(request, ("ProjectionExpression",))
     key, _ = values.item(request["Key"])
     chosen = projection_of(request, scope)

@@ -73,6 +73,10 @@ class Calls:
         world = World(self.ctx.world.account, region)
         self.ctx = replace(self.ctx, world=world)
 
+    def account(self, account: str) -> None:
+        """Further calls are made by `account`."""
+        self.ctx = replace(self.ctx, world=World(account, self.ctx.world.region))
+
     async def settle(self) -> None:
         """Every event has been delivered."""
 

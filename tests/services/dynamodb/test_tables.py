@@ -84,9 +84,13 @@ async def test_a_table_in_transition_cannot_be_changed() -> None:
             "PROVISIONED",
         ),
         (
-            {"AttributeDefinitions": MUSIC["AttributeDefinitions"][:1]},
+            {
+                "AttributeDefinitions": [
+                    {"AttributeName": name, "AttributeType": "S"} for name in ("artist", "year")
+                ]
+            },
             "Some index key attributes are not defined in AttributeDefinitions. "
-            "Keys: [artist, song], AttributeDefinitions: [artist]",
+            "Keys: [artist, song], AttributeDefinitions: [artist, year]",
         ),
         (
             {"KeySchema": MUSIC["KeySchema"][:1]},
@@ -114,6 +118,53 @@ async def test_a_definition_that_does_not_hold_together_is_refused(
     with pytest.raises(AwsError) as caught:
         await Calls()("CreateTable", **{**MUSIC, **change})
     assert caught.value.message == f"One or more parameter values were invalid: {message}"
+
+
+def elements(*pairs: tuple[str, str]) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in pairs]
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        (
+            elements(("artist", "HASH"), ("song", "RANGE"), ("year", "RANGE")),
+            "1 validation error detected: Value '[KeySchemaElement(attributeName=artist, "
+            "keyType=HASH), KeySchemaElement(attributeName=song, keyType=RANGE), "
+            "KeySchemaElement(attributeName=year, keyType=RANGE)]' at 'keySchema' failed to "
+            "satisfy constraint: Member must have length less than or equal to 2",
+        ),
+        (
+            elements(("artist", "HASH"), ("artist", "RANGE")),
+            "Both the Hash Key and the Range Key element in the KeySchema have the same name",
+        ),
+        (
+            elements(("artist", "RANGE"), ("song", "HASH")),
+            "Invalid KeySchema: The first KeySchemaElement is not a HASH key type",
+        ),
+        (
+            elements(("artist", "HASH"), ("song", "HASH")),
+            "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type",
+        ),
+    ],
+)
+async def test_a_key_is_one_hash_and_at_most_one_range(
+    schema: list[dict[str, str]], message: str
+) -> None:
+    with pytest.raises(AwsError) as caught:
+        await Calls()("CreateTable", **{**MUSIC, "KeySchema": schema})
+    assert caught.value.message == message
+
+
+async def test_a_key_with_more_attributes_than_are_defined_is_told_before_its_form() -> None:
+    change = {
+        "KeySchema": elements(("artist", "HASH"), ("artist", "HASH")),
+        "AttributeDefinitions": MUSIC["AttributeDefinitions"][:1],
+    }
+    with pytest.raises(AwsError) as caught:
+        await Calls()("CreateTable", **{**MUSIC, **change})
+    text = "Invalid KeySchema: Some index key attribute have no definition"
+    assert caught.value.message == text
 
 
 async def test_a_deleted_table_is_gone_with_its_items() -> None:

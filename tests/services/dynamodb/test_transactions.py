@@ -100,3 +100,47 @@ async def test_a_transaction_costs_twice() -> None:
     assert answer["ConsumedCapacity"] == [
         {"TableName": "music", "CapacityUnits": 4.0, "WriteCapacityUnits": 4.0}
     ]
+
+
+def heavy(song: str) -> dict[str, Any]:
+    return {"Put": {"TableName": "music", "Item": {**key(song), "text": {"S": "x" * 400_000}}}}
+
+
+async def test_the_items_of_a_transaction_have_four_megabytes() -> None:
+    calls = await music()
+    await calls("TransactWriteItems", TransactItems=[heavy(f"s{n}") for n in range(10)])
+    with pytest.raises(AwsError, match="exceeds the maximum of 4 MB") as caught:
+        await calls("TransactWriteItems", TransactItems=[heavy(f"t{n}") for n in range(11)])
+    assert caught.value.code == "ValidationException"
+    got = await calls("GetItem", TableName="music", Key=key("t0"))
+    assert got == {}
+
+
+async def test_an_update_counts_with_the_item_that_it_makes() -> None:
+    calls = await music()
+    for number in range(11):
+        await calls("PutItem", **heavy(f"s{number}")["Put"])
+    updates = [
+        {
+            "Update": {
+                "TableName": "music",
+                "Key": key(f"s{number}"),
+                "UpdateExpression": "SET heard = :yes",
+                "ExpressionAttributeValues": {":yes": {"BOOL": True}},
+            }
+        }
+        for number in range(11)
+    ]
+    await calls("TransactWriteItems", TransactItems=updates[:10])
+    with pytest.raises(AwsError, match="exceeds the maximum of 4 MB"):
+        await calls("TransactWriteItems", TransactItems=updates)
+
+
+async def test_a_transaction_reads_four_megabytes_at_most() -> None:
+    calls = await music()
+    for number in range(11):
+        await calls("PutItem", **heavy(f"s{number}")["Put"])
+    gets = [{"Get": {"TableName": "music", "Key": key(f"s{number}")}} for number in range(11)]
+    await calls("TransactGetItems", TransactItems=gets[:10])
+    with pytest.raises(AwsError, match="exceeds the maximum of 4 MB"):
+        await calls("TransactGetItems", TransactItems=gets)
