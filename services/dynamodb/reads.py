@@ -110,7 +110,7 @@ async def query(ctx: Context, request: Input) -> Output:
     filter, the starting key.
     """
     check(request, QUERY_SHAPE)
-    name = schema.name_of(ctx.world, request["TableName"])
+    name = schema.named(ctx, request["TableName"], "Query")
     older = [*_LEGACY, "QueryFilter"]
     if request.get("KeyConditionExpression") is not None:
         older.append("KeyConditions")
@@ -147,7 +147,7 @@ async def scan(ctx: Context, request: Input) -> Output:
     starting key against the schema and the segment.
     """
     check(request, SCAN_SHAPE)
-    name = schema.name_of(ctx.world, request["TableName"])
+    name = schema.named(ctx, request["TableName"], "Scan")
     scope = scope_of(
         request, ("ProjectionExpression", "FilterExpression"), (*_LEGACY, "ScanFilter")
     )
@@ -325,7 +325,7 @@ async def _read(ctx: Context, name: str, reading: Reading, place: Place) -> Outp
 
     def work(tx: Reader, *, brief: bool) -> Output:
         table = schema.load(tx, record_key, now_ms)
-        index = index_of(reading, table)
+        index = _index_of(reading, table)
         start, stop, backward = place(table, index)
         fetch = fetches(reading, index)
         page = _page(tx, (start, stop, backward), reading.request.get("Limit"), brief=brief)
@@ -339,7 +339,7 @@ async def _read(ctx: Context, name: str, reading: Reading, place: Place) -> Outp
         return await ctx.store.read(lambda tx: work(tx, brief=False))
 
 
-def index_of(reading: Reading, table: Table) -> Index | None:
+def _index_of(reading: Reading, table: Table) -> Index | None:
     name = reading.request.get("IndexName")
     if name is None:
         return None
