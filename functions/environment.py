@@ -139,6 +139,8 @@ class Environment:
         if env.stack_listener is not None and self._workshop.serve_stack is not None:
             self._stack = self._workshop.serve_stack(env.stack_listener)
         await self._api.serve(env.listener)
+        if env.channel is not None:
+            await self._api.serve_connected(env.channel)
         env.on_exit(self._on_exit)
 
     def abandon(self, error: Exception) -> None:

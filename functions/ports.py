@@ -166,6 +166,11 @@ class Env(Protocol):
     def listener(self) -> socket.socket: ...
 
     @property
+    def channel(self) -> socket.socket | None:
+        """A connection to its runtime client; None where that connects to the listener itself."""
+        ...
+
+    @property
     def stack_listener(self) -> socket.socket | None:
         """Where the stack is to be served for it; None when it reaches the stack directly."""
         ...

@@ -34,6 +34,7 @@ class ProcessEnv:
     ) -> None:
         self.blank = blank
         self.listener = listener
+        self.channel: socket.socket | None = None
         self.stack_listener: socket.socket | None = None
         self.notices = notices
         self.memory_mb = memory_mb
@@ -96,6 +97,7 @@ class ProcessDriver:
         blank = await spawner.blank()
         listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         env = ProcessEnv(blank, listener, spec.memory_mb, (notice,) if notice else ())
+        env.channel = None if arguments else blank.channel
         try:
             address = f"127.0.0.1:{listener.getsockname()[1]}"
             blank.tell(

@@ -44,8 +44,11 @@ def _sdk(interpreter: Interpreter) -> tuple[str, ...]:
 class SandboxEnv:
     """An environment made by this driver."""
 
-    def __init__(self, blank: Blank, memory_mb: int, notices: tuple[str, ...]) -> None:
+    def __init__(
+        self, blank: Blank, memory_mb: int, notices: tuple[str, ...], *, is_zygote: bool
+    ) -> None:
         self.blank = blank
+        self.channel = blank.channel if is_zygote else None
         self.listener = blank.listeners[0]
         self.stack_listener: socket.socket | None = None
         if len(blank.listeners) > 1:
@@ -157,7 +160,8 @@ class SandboxDriver:
             spawner = await self._spawners.warmest(spawner, spec)
         blank = await spawner.blank()
         spawner.blanks_wanted = self._blanks
-        env = SandboxEnv(blank, spec.memory_mb, (notice,) if notice else ())
+        notices = (notice,) if notice else ()
+        env = SandboxEnv(blank, spec.memory_mb, notices, is_zygote=not arguments)
         limits = {"nofile": OPEN_FILES_MAX, "core": 0}
         try:
             if blank.group is not None:

