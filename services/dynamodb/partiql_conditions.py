@@ -13,6 +13,13 @@ from fogbank.services.dynamodb.partiql_terms import Terms
 from fogbank.services.dynamodb.partiql_tokens import malformed
 
 _MISSING = Node("missing", ())
+# PartiQL tests values for these types, DynamoDB does not.
+_TYPES = (
+    *("BOOL", "BOOLEAN", "SMALLINT", "INT", "INT2", "INT4", "INT8", "INTEGER", "INTEGER2"),
+    *("INTEGER4", "INTEGER8", "FLOAT", "REAL", "DOUBLE", "DEC", "DECIMAL", "NUMERIC", "DATE"),
+    *("TIME", "TIMESTAMP", "CHAR", "CHARACTER", "VARCHAR", "STRING", "SYMBOL", "CLOB", "BLOB"),
+    *("STRUCT", "TUPLE", "LIST", "SEXP", "BAG", "ANY"),
+)
 
 
 def where_of(terms: Terms) -> Node | None:
@@ -41,6 +48,7 @@ def _condition(terms: Terms, level: int) -> Node:
             break
         _truth(terms, left)
         name = terms.cursor.take().text.lower()
+        terms.cursor.expect_right_side()
         right = _truth(terms, _condition(terms, tighter))
         if left.kind == name and not left.wrapped:
             left = Node(name, (*left.parts, right))
@@ -61,6 +69,7 @@ def _comparison(terms: Terms) -> Node:
         return left
     if terms.cursor.is_symbol(*COMPARATORS, "!="):
         sign = terms.cursor.take().text
+        terms.cursor.expect_right_side()
         return _compared("<>" if sign == "!=" else sign, left, _wrapped_operand(terms))
     if terms.cursor.accept("IS"):
         return _is(terms, left)
@@ -92,7 +101,10 @@ def _is(terms: Terms, left: Node) -> Node:
         terms.cursor.unexpected()
     if terms.cursor.accept("MISSING"):
         return _existence(left, exists=negated)
-    terms.cursor.expect("NULL")
+    if terms.cursor.is_word(*_TYPES):
+        raise ValidationException("Unsupported operation: IsType")
+    if not terms.cursor.accept("NULL"):
+        raise malformed("Expected type name")
     is_null = Node("call", ("attribute_type", left, terms.placeholder(Scalar({"S": "NULL"}))))
     return Node("not", (is_null,)) if negated else is_null
 

@@ -60,6 +60,8 @@ def statement(text: str) -> Statement:
     terms.cursor.accept_symbol(";")
     if terms.cursor.here.kind != END:
         raise malformed("Unexpected token after expression")
+    if terms.faults:
+        raise ValidationException(terms.faults[0])
     return result
 
 
@@ -67,6 +69,7 @@ def _select(terms: Terms) -> Statement:
     projection = _projection(terms)
     terms.cursor.expect("FROM")
     table, index = _source(terms)
+    _refuse_alias(terms)
     where = where_of(terms)
     order: list[Ordering] = []
     if terms.cursor.accept("ORDER"):
@@ -74,7 +77,10 @@ def _select(terms: Terms) -> Statement:
         order.append(_ordering(terms))
         while terms.cursor.accept_symbol(","):
             order.append(_ordering(terms))
-        _check_order(where)
+        if where is None:
+            terms.faults.append(
+                "Must have WHERE clause in the statement when using ORDER BY clause."
+            )
     _refuse_clauses(terms)
     made = _made(terms, SELECT, table, where)
     return replace(made, index=index, projection=projection, order=tuple(order))
@@ -82,10 +88,12 @@ def _select(terms: Terms) -> Statement:
 
 def _insert(terms: Terms) -> Statement:
     terms.cursor.expect("INTO")
-    table, index = _source(terms)
+    table, index = _simple_source(terms)
     _refuse_index(index)
+    if _is_alias(terms):
+        raise malformed("Unexpected token after expression")
     terms.cursor.expect("VALUE")
-    literal = terms.literal()
+    literal = terms.item()
     if not isinstance(literal, MapOf | Parameter):
         raise malformed("Unexpected term")
     item = terms.placeholder(literal).parts[0]
@@ -96,6 +104,30 @@ def _insert(terms: Terms) -> Statement:
 
 def _update(terms: Terms) -> Statement:
     table, index = _source(terms)
+    _refuse_alias(terms)
+    actions = _actions(terms)
+    _refuse_index(index)
+    return _updated(terms, table, where_of(terms), actions)
+
+
+def _from(terms: Terms) -> Statement:
+    """The other form of an UPDATE: what is read stands first."""
+    table, index = _source(terms)
+    _refuse_alias(terms)
+    where = where_of(terms)
+    actions = _actions(terms)
+    _refuse_index(index)
+    return _updated(terms, table, where, actions)
+
+
+def _updated(terms: Terms, table: str, where: Node | None, actions: list[Action]) -> Statement:
+    if where is None:
+        terms.faults.append(_NO_KEY)
+    made = _made(terms, UPDATE, table, where)
+    return replace(made, update=_compiled(actions), returning=_returning(terms))
+
+
+def _actions(terms: Terms) -> list[Action]:
     actions: list[Action] = []
     while terms.cursor.is_word("SET", "REMOVE"):
         action = _assignment if terms.cursor.take().text.upper() == "SET" else _removal
@@ -104,27 +136,23 @@ def _update(terms: Terms) -> Statement:
             actions.append(action(terms))
     if not actions:
         raise malformed("Expected data manipulation")
-    _refuse_index(index)
-    where = where_of(terms)
-    if where is None:
-        raise ValidationException(_NO_KEY)
-    made = _made(terms, UPDATE, table, where)
-    return replace(made, update=_compiled(actions), returning=_returning(terms))
+    return actions
 
 
 def _delete(terms: Terms) -> Statement:
     terms.cursor.expect("FROM")
-    table, index = _source(terms)
+    table, index = _simple_source(terms)
     _refuse_index(index)
+    _refuse_alias(terms)
     where = where_of(terms)
     if where is None:
-        raise ValidationException(_NO_KEY)
+        terms.faults.append(_NO_KEY)
     returning = _returning(terms)
     if returning is not None and (returning.new or not returning.everything):
         shown = (
             f"{'ALL' if returning.everything else 'MODIFIED'} {'NEW' if returning.new else 'OLD'}"
         )
-        raise ValidationException(
+        terms.faults.append(
             f"Invalid returning clause: RETURNING {shown} *. Only RETURNING ALL OLD * is allowed "
             "in DELETE statements."
         )
@@ -178,6 +206,24 @@ def _source(terms: Terms) -> tuple[str, str | None]:
     return components[0], components[1] if len(components) > 1 else None
 
 
+def _simple_source(terms: Terms) -> tuple[str, str | None]:
+    if terms.cursor.here.kind not in (WORD, QUOTED) or terms.is_reserved():
+        raise malformed("Expected identifier for simple path")
+    return _source(terms)
+
+
+def _is_alias(terms: Terms) -> bool:
+    if terms.cursor.here.kind == WORD and terms.cursor.here.text.upper() == "RETURNING":
+        return False
+    return terms.cursor.here.kind in (WORD, QUOTED) and not terms.is_reserved()
+
+
+def _refuse_alias(terms: Terms) -> None:
+    if terms.cursor.accept("AS") or _is_alias(terms):
+        terms.cursor.name()
+        terms.faults.append("Aliasing is not supported")
+
+
 def _refuse_index(index: str | None) -> None:
     if index is not None:
         raise ValidationException("This operation is not supported on an index")
@@ -215,10 +261,7 @@ def _column(terms: Terms) -> Path:
     if terms.cursor.next.kind == SYMBOL and terms.cursor.next.text == "(":
         raise ValidationException(f"Unsupported function: {terms.cursor.here.text}")
     path = terms.path()
-    if terms.cursor.is_word("AS") or (
-        terms.cursor.here.kind in (WORD, QUOTED) and not terms.is_reserved()
-    ):
-        raise ValidationException("Aliasing is not supported")
+    _refuse_alias(terms)
     return path
 
 
@@ -269,6 +312,7 @@ def _sum(terms: Terms) -> Node:
     count = 1
     while terms.cursor.is_symbol("+", "-"):
         sign = terms.cursor.take().text
+        terms.cursor.expect_right_side()
         node = Node("arithmetic", (sign, node, _term(terms)))
         count += 1
         if count > TERMS_MAX:
@@ -306,13 +350,6 @@ def _append(terms: Terms) -> Node:
     return Node("call", ("list_append", *arguments))
 
 
-def _check_order(where: Node | None) -> None:
-    if where is None:
-        raise ValidationException(
-            "Must have WHERE clause in the statement when using ORDER BY clause."
-        )
-
-
 def _compiled(actions: list[Action]) -> Update:
     update = compiled_update(actions, "UpdateExpression")
     sets = [
@@ -335,6 +372,7 @@ _VERBS: dict[str, Callable[[Terms], Statement]] = {
     SELECT: _select,
     INSERT: _insert,
     UPDATE: _update,
+    "FROM": _from,
     DELETE: _delete,
     EXISTS: _exists,
 }

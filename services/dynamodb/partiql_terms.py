@@ -34,6 +34,8 @@ _CONSTANTS: dict[str, Value] = {
     "NULL": {"NULL": True},
 }
 _LITERALS = (STRING, NUMBER)
+_INTEGER_MAX = 2**31 - 1
+_POWER_CHARACTERS_MAX = 20
 
 
 class Terms:
@@ -48,6 +50,8 @@ class Terms:
         self.names: dict[str, str] = {}
         self.constants: dict[str, Value] = {}
         self.literals: dict[str, Literal] = {}
+        # What is wrong though the syntax is right: AWS reports syntax first.
+        self.faults: list[str] = []
 
     def path(self) -> Path:
         """Take a document path."""
@@ -105,52 +109,61 @@ class Terms:
             self.literals[name] = literal
         return Node("value", (name,))
 
-    def literal(self) -> Literal:
-        """Take a value."""
+    def literal(self, path: str = "root") -> Literal:
+        """Take a value; `path` is where it stands within the attribute's value."""
         self.cursor.deeper()
         token = self.cursor.take()
         word = token.text.upper()
         if token.kind == STRING:
             literal: Literal = Scalar({"S": token.text})
         elif token.kind == NUMBER:
-            literal = Scalar({"N": numbers.normal(token.text)})
+            literal = _number(token.text, path)
         elif token.kind == WORD and word in _CONSTANTS:
             literal = Scalar(_CONSTANTS[word])
-        elif token.kind == SYMBOL and token.text in _CLOSINGS:
-            literal = _CLOSINGS[token.text](self)
+        elif token.kind == SYMBOL and token.text in _OPENINGS:
+            literal = _OPENINGS[token.text](self, path)
         else:
             self.cursor.at -= token.kind != END
             self.cursor.unexpected()
         self.cursor.depth -= 1
         return literal
 
-    def _parameter(self) -> Literal:
+    def item(self) -> Literal:
+        """Take the item of an INSERT, each of whose attributes is a value of its own."""
+        if not self.cursor.accept_symbol("{"):
+            return self.literal()
+        return MapOf(self._pairs(None))
+
+    def _parameter(self, path: str) -> Literal:
         self.parameters += 1
         return Parameter(self.parameters - 1)
 
-    def _negative(self) -> Literal:
+    def _signed(self, path: str) -> Literal:
         sign = self.cursor.tokens[self.cursor.at - 1].text
         if self.cursor.here.kind != NUMBER:
             self.cursor.unexpected()
         text = self.cursor.take().text
-        return Scalar({"N": numbers.normal(text if sign == "+" else "-" + text)})
+        return _number(text if sign == "+" else "-" + text, path)
 
-    def _list(self) -> Literal:
-        return ListOf(self._members("]"))
+    def _list(self, path: str) -> Literal:
+        return ListOf(self._members("]", path))
 
-    def _bag(self) -> Literal:
-        return Bag(self._members(">>"))
+    def _bag(self, path: str) -> Literal:
+        return Bag(self._members(">>", path))
 
-    def _members(self, closing: str) -> tuple[Literal, ...]:
+    def _members(self, closing: str, path: str) -> tuple[Literal, ...]:
         members: list[Literal] = []
-        if not self.cursor.is_symbol(closing):
-            members.append(self.literal())
-            while self.cursor.accept_symbol(","):
-                members.append(self.literal())
-        self.cursor.expect_symbol(closing)
+        while not self.cursor.is_symbol(closing):
+            if members:
+                self.cursor.expect_symbol(",")
+            members.append(self.literal(f"{path}[{len(members)}]"))
+        self.cursor.take()
         return tuple(members)
 
-    def _map(self) -> Literal:
+    def _map(self, path: str) -> Literal:
+        return MapOf(self._pairs(path))
+
+    def _pairs(self, path: str | None) -> tuple[tuple[str, Literal], ...]:
         members: dict[str, Literal] = {}
         while not self.cursor.is_symbol("}"):
             if members:
@@ -161,15 +174,29 @@ class Terms:
             if name in members:
                 raise ValidationException(f"Duplicate attribute name: {name}")
             self.cursor.expect_symbol(":")
-            members[name] = self.literal()
+            members[name] = self.literal("root" if path is None else f"{path}.{name}")
         self.cursor.take()
-        return MapOf(tuple(members.items()))
+        return tuple(members.items())
 
 
-_CLOSINGS: dict[str, Callable[[Terms], Literal]] = {
+def _number(text: str, path: str) -> Scalar:
+    """A number; the reader of AWS keeps exponents and scales in 32 bits."""
+    mantissa, _, power = text.lower().partition("e")
+    # Texts of more digits than this are out of range without being converted.
+    exponent = int(power[:_POWER_CHARACTERS_MAX] or "0")
+    scale = len(mantissa.partition(".")[2]) - exponent
+    if max(abs(exponent), abs(scale)) > _INTEGER_MAX:
+        raise malformed("")
+    try:
+        return Scalar({"N": numbers.normal(text)})
+    except ValidationException as error:
+        raise ValidationException(f"{error.message} under {path}") from None
+
+
+_OPENINGS: dict[str, Callable[[Terms, str], Literal]] = {
     "?": Terms._parameter,
-    "-": Terms._negative,
-    "+": Terms._negative,
+    "-": Terms._signed,
+    "+": Terms._signed,
     "[": Terms._list,
     "<<": Terms._bag,
     "{": Terms._map,

@@ -123,11 +123,17 @@ class Cursor:
     def unexpected(self) -> NoReturn:
         """The present token does not fit."""
         token = self.here
-        if token.kind == WORD and token.text.upper() in RESERVED:
-            raise malformed("Unexpected keyword")
-        if token.kind == SYMBOL and token.text in _OPERATORS:
+        word = token.text.upper()
+        if token.kind in (WORD, SYMBOL) and word in _OPERATORS:
             raise malformed("Unexpected operator")
+        if token.kind == WORD and word in RESERVED:
+            raise malformed("Unexpected keyword")
         raise malformed("Unexpected term")
+
+    def expect_right_side(self) -> None:
+        """Something follows the infix operator that was taken last."""
+        if self.here.kind == END:
+            raise malformed("Missing right-hand side expression of infix operator")
 
     def place(self, token: Token) -> str:
         """Where a token stands, as AWS says it: line, column, length."""
@@ -149,7 +155,10 @@ class Cursor:
             raise malformed("Expression is nested too deeply")
 
 
-_OPERATORS = frozenset(("=", "<>", "!=", "<", "<=", ">", ">=", "+", "-", "*"))
+_OPERATORS = frozenset(
+    ("=", "<>", "!=", "<", "<=", ">", ">=", "+", "-", "*")
+    + ("AND", "OR", "IS", "IN", "LIKE", "BETWEEN", "UNION", "EXCEPT", "INTERSECT")
+)
 
 
 def _tokens(text: str) -> Iterator[Token]:

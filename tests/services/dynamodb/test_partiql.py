@@ -323,6 +323,13 @@ def test_an_update_needs_its_item(run: Run) -> None:
     assert caught.value.code == "ConditionalCheckFailedException"
 
 
+def test_an_update_may_begin_with_from(run: Run) -> None:
+    text = "FROM songs WHERE artist='ada' AND year=1990 SET x = 1 REMOVE label RETURNING ALL NEW *"
+    item = run(text)["Items"][0]
+    assert item["x"] == {"N": "1"}
+    assert "label" not in item
+
+
 def test_a_delete_of_nothing_succeeds_whatever_its_condition(run: Run) -> None:
     text = "DELETE FROM songs WHERE artist = 'nobody' AND year = 1 AND x = 1 RETURNING ALL OLD *"
     assert run(text) == {"Items": []}
@@ -350,7 +357,33 @@ TEXTS = [
     ("SELECT * FROM songs WHERE", MALFORMED + "Unexpected term"),
     ("SELECT * FROM songs WHERE year = = 1", MALFORMED + "Unexpected operator"),
     ("SELECT * FROM songs WHERE year", MALFORMED + "Unexpected term"),
-    ("SELECT * FROM songs x", MALFORMED + "Unexpected token after expression"),
+    ("SELECT * FROM songs WHERE year = 1 x", MALFORMED + "Unexpected token after expression"),
+    ("SELECT * FROM songs ORDER BY a WHERE a = 1", MALFORMED + "Unexpected token after expression"),
+    ("INSERT INTO songs s VALUE {'a': 1}", MALFORMED + "Unexpected token after expression"),
+    ("SELECT * FROM", MALFORMED + "Unexpected term"),
+    ("DELETE FROM WHERE a = 1", MALFORMED + "Expected identifier for simple path"),
+    ("SELECT * FROM songs WHERE IS NULL", MALFORMED + "Unexpected operator"),
+    ("SELECT * FROM songs WHERE a IS DIFFERENT", MALFORMED + "Expected type name"),
+    ("SELECT * FROM songs WHERE a IS INT", "Unsupported operation: IsType"),
+    (
+        "SELECT * FROM songs WHERE a = 1 AND",
+        MALFORMED + "Missing right-hand side expression of infix operator",
+    ),
+    ("SELECT * FROM songs s", "Aliasing is not supported"),
+    ("DELETE FROM songs AS s WHERE artist = 'a'", "Aliasing is not supported"),
+    ("UPDATE songs s SET a = 1", "Aliasing is not supported"),
+    ("SELECT * FROM songs WHERE a = 1e2147483648", MALFORMED),
+    ("SELECT * FROM songs WHERE a = 1.5e-2147483647", MALFORMED),
+    (
+        "SELECT * FROM songs WHERE a = -1e126",
+        "Number overflow. Attempting to store a number with magnitude larger than supported range "
+        "under root",
+    ),
+    (
+        "INSERT INTO songs VALUE {'m': {'x': [1, 1e-131]}}",
+        "Number underflow. Attempting to store a number with magnitude smaller than supported "
+        "range under root.x[1]",
+    ),
     ("SELECT * FROM songs; SELECT * FROM songs", MALFORMED + "Unexpected token after expression"),
     ('SELECT * FROM "songs', MALFORMED),
     ("SELECT * FROM songs WHERE a = `1`", MALFORMED),
