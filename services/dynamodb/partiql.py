@@ -17,7 +17,7 @@ from fogbank.services.dynamodb.keys import check_key, item_key
 from fogbank.services.dynamodb.moments import moment_of
 from fogbank.services.dynamodb.partiql_parser import statement as parsed
 from fogbank.services.dynamodb.partiql_reads import projected, select
-from fogbank.services.dynamodb.partiql_statements import EXISTS, Statement
+from fogbank.services.dynamodb.partiql_statements import EXISTS, PERMISSIONS, Statement
 from fogbank.services.dynamodb.partiql_writes import key_and_rest, returned, work_of
 from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope
@@ -25,6 +25,7 @@ from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, INTEGER, STRING, check
 from fogbank.services.dynamodb.transactions import (
     Action,
+    check_total,
     is_repeated,
     read_capacity,
     refuse_duplicates,
@@ -234,6 +235,7 @@ async def _read_together(ctx: Context, request: Input, bounds: list[Bound]) -> O
         for at, (one, table) in enumerate(zip(bounds, tables, strict=True)):
             with _said_of(at):
                 found.append((table, _point(tx, one, table, "ExecuteTransaction")))
+        check_total(sum(stored.size_of(raw) for _, raw in found if raw is not None))
         refuse_duplicates(
             tables, [_key(one, table) for one, table in zip(bounds, tables, strict=True)]
         )
@@ -304,7 +306,8 @@ def _refuse_mixture(bounds: Sequence[Bound | AwsError], operation: str) -> None:
 
 
 def _record_key(ctx: Context, statement: Statement) -> bytes:
-    return schema.table_key(ctx.world, schema.name_of(ctx.world, statement.table))
+    name = schema.named(ctx, statement.table, PERMISSIONS[statement.verb])
+    return schema.table_key(ctx.world, name)
 
 
 def _key(one: Bound, table: Table) -> dict[str, Any]:

@@ -15,6 +15,14 @@ from fogbank.services.dynamodb.updates import Update
 from fogbank.services.dynamodb.values import Value
 
 SELECT, INSERT, UPDATE, DELETE, EXISTS = "SELECT", "INSERT", "UPDATE", "DELETE", "EXISTS"
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
+PERMISSIONS = {
+    SELECT: "PartiQLSelect",
+    INSERT: "PartiQLInsert",
+    UPDATE: "PartiQLUpdate",
+    DELETE: "PartiQLDelete",
+    EXISTS: "PartiQLSelect",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,8 +156,10 @@ class Cursor:
 
 
 _OPERATORS = frozenset(
-    ("=", "<>", "!=", "<", "<=", ">", ">=", "+", "-", "*")
-    + ("AND", "OR", "IS", "IN", "LIKE", "BETWEEN", "UNION", "EXCEPT", "INTERSECT")
+    (
+        *("=", "<>", "!=", "<", "<=", ">", ">=", "+", "-", "*"),
+        *("AND", "OR", "IS", "IN", "LIKE", "BETWEEN", "UNION", "EXCEPT", "INTERSECT"),
+    )
 )
 
 

@@ -16,7 +16,7 @@ from fogbank.services.dynamodb.items import (
 )
 from fogbank.services.dynamodb.keys import check_item, check_key, item_key
 from fogbank.services.dynamodb.moments import Moment
-from fogbank.services.dynamodb.partiql_reads import check_key_types
+from fogbank.services.dynamodb.partiql_plans import check_key_types
 from fogbank.services.dynamodb.partiql_statements import (
     DELETE,
     EXISTS,

@@ -8,7 +8,7 @@ import pytest
 
 from fogbank.services.dynamodb import schema
 from fogbank.services.dynamodb.partiql_parser import statement
-from fogbank.services.dynamodb.partiql_reads import Plan, plan
+from fogbank.services.dynamodb.partiql_plans import Plan, plan
 from fogbank.services.errors import AwsError
 from tests.services.dynamodb.calls import Calls
 
@@ -161,6 +161,20 @@ def test_several_partitions_are_read_one_after_the_other(run: Run) -> None:
     assert [item["artist"]["S"] for item in answer["Items"]] == ["bob", "ada"]
     again = run("SELECT * FROM songs WHERE artist = 'bob' OR artist = 'ada' AND year > 1800")
     assert len(again["Items"]) == 10
+
+
+def test_an_or_of_keys_reads_what_its_branches_name(calls: Calls, run: Run) -> None:
+    text = "SELECT * FROM songs WHERE artist='ada' AND year=1990 OR artist='bob' AND year>1993"
+    assert len(planned(calls, text).ranges) == 2
+    assert years(run(text)) == [1990, 1994]
+    near = "SELECT * FROM songs WHERE artist='ada' AND year=1994 OR artist='ada' AND year=1990"
+    assert years(run(near)) == [1990, 1994]
+
+
+@pytest.mark.parametrize("branch", ["NOT year = 1990", "year <> 1990", "NOT year IN [1990]"])
+def test_a_branch_that_excludes_sort_keys_may_overlap(run: Run, branch: str) -> None:
+    text = f"SELECT * FROM songs WHERE artist='ada' AND {branch} OR artist='ada' AND year=1990"
+    assert years(run(text)) == [1990, 1991, 1992, 1993, 1994]
 
 
 def test_order_by_the_sort_key_goes_backward(run: Run) -> None:
@@ -426,6 +440,10 @@ TEXTS = [
         "SELECT * FROM songs WHERE artist IN ['a', 'b'] ORDER BY year",
         "Must have hash key in ORDER BY clause when more than one hash key condition specified in "
         "WHERE clause.",
+    ),
+    (
+        "SELECT * FROM songs WHERE artist='a' AND label='x' OR artist='a' AND year=2",
+        "Overlapping conditions with range keys are not supported in where clause",
     ),
     ("UPDATE songs SET x = 1", NO_KEY),
     ("UPDATE songs SET x = 1 WHERE artist = 'ada'", NO_KEY),
