@@ -58,7 +58,7 @@ class LogLines:
         async with self._writing:
             if not self._batches:
                 return
-            batches, self._batches = self._batches, []
+            batches, self._batches = _merged(self._batches), []
             size_bytes, self.size_bytes = self.size_bytes, 0
             self._some.clear()
             try:
@@ -91,6 +91,14 @@ class LogLines:
         )
         event = Event(ctx.request_id, "logs.lines", "", {"body": batches}, now_ms, 1)
         await stack.catalog.consume(ctx, event)
+
+
+def _merged(batches: list[Batch]) -> list[Batch]:
+    """One batch a stream: what is done once for each costs more than its lines do."""
+    merged: dict[tuple[World, str, str], list[tuple[int, str]]] = {}
+    for world, group, stream, lines in batches:
+        merged.setdefault((world, group, stream), []).extend(lines)
+    return [Batch(*where, lines) for where, lines in merged.items()]
 
 
 def lines_of(stack: Stack) -> LogLines:

@@ -2,7 +2,6 @@
 
 import base64
 import time
-from dataclasses import replace
 
 from fogbank.functions.ports import FunctionThrottled, Invocation, Outcome
 from fogbank.services.context import Context, Input, Output
@@ -18,6 +17,7 @@ from fogbank.services.lambda_.names import Target, parse
 from fogbank.services.lambda_.payloads import check, client_context
 from fogbank.services.lambda_.service import service
 from fogbank.services.log_lines import lines_of
+from fogbank.services.trace import Span
 from fogbank.storage.blobs import BlobMissing
 from fogbank.storage.kv import Writer
 
@@ -89,23 +89,23 @@ async def run(
 ) -> Outcome:
     """The outcome of one run of the function, which is a span; raises FunctionThrottled."""
     request_id = request_id or ctx.request_id
-    invocation = Invocation(request_id, payload or b"{}", target.qualified_arn, "", context)
+    span = ctx.stack.traces.child(ctx.span)
+    invocation = Invocation(
+        request_id, payload or b"{}", target.qualified_arn, span.header(), context
+    )
     try:
-        return await _run(ctx, function, invocation)
+        return await _run(ctx, span, function, invocation)
     except BlobMissing:
         # The code was replaced after the record was read and before its package was.
-        return await _run(ctx, await ready(ctx, target), invocation)
+        return await _run(ctx, span, await ready(ctx, target), invocation)
 
 
-async def _run(ctx: Context, function: Compiled, invocation: Invocation) -> Outcome:
+async def _run(ctx: Context, span: Span, function: Compiled, invocation: Invocation) -> Outcome:
     traces = ctx.stack.traces
-    span = traces.child(ctx.span)
     started, start_ms = time.perf_counter(), ctx.clock.now_ms()
     version = function.version
     try:
-        outcome = await ctx.stack.functions.invoke(
-            version, replace(invocation, trace_header=span.header())
-        )
+        outcome = await ctx.stack.functions.invoke(version, invocation)
     except FunctionThrottled:
         traces.record(span, version.name, "invoke", start_ms, 0, "Throttled", None)
         raise

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fogbank.services.context import World
 from fogbank.services.errors import ValidationException
@@ -47,6 +48,7 @@ class Target:
         return self.arn if self.qualifier is None else f"{self.arn}:{self.qualifier}"
 
 
+@lru_cache(maxsize=1024)
 def parse(
     world: World, function_name: str, qualifier: str | None = None, *, invoking: bool = False
 ) -> Target:

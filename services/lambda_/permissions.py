@@ -1,6 +1,7 @@
 """A function's resource policy: stored and answered in AWS's exact JSON, not enforced."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -96,15 +97,22 @@ async def get_policy(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/lambda/latest/api/API_GetPolicy.html"""
     target = parse(ctx.world, request["FunctionName"], request.get("Qualifier"))
 
-    def work(tx: Reader) -> Policy:
-        records.require(tx, target)
-        policy = _load(tx, target)
-        if policy is None:
+    def work(tx: Reader) -> bytes:
+        records.require_raw(tx, target)
+        raw = tx.get(policy_key(target))
+        if raw is None:
             raise ResourceNotFoundException.policy()
-        return policy
+        return raw
 
-    policy = await ctx.store.read(work, brief=True)
-    return {"Policy": orjson.dumps(_document(policy)).decode(), "RevisionId": policy["revision"]}
+    policy, revision = _rendered(await ctx.store.read(work, brief=True))
+    return {"Policy": policy, "RevisionId": revision}
+
+
+@lru_cache(maxsize=1024)
+def _rendered(raw: bytes) -> tuple[str, str]:
+    """A stored policy as GetPolicy answers it, and its revision; every request of an API asks."""
+    policy = orjson.loads(raw)
+    return orjson.dumps(_document(policy)).decode(), policy["revision"]
 
 
 @service.operation("RemovePermission")

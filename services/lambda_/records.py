@@ -65,10 +65,16 @@ def require_version(tx: Reader, target: Target) -> Record:
 
 def require(tx: Reader, target: Target) -> Record:
     """The record of `target`, whose qualifier is none or $LATEST."""
-    record = find(tx, target)
-    if record is None or target.qualifier not in (None, LATEST):
-        raise ResourceNotFoundException.function(target.qualified_arn)
+    record: Record = orjson.loads(require_raw(tx, target))
     return record
+
+
+def require_raw(tx: Reader, target: Target) -> bytes:
+    """The same as it is stored."""
+    raw = tx.get(key_of(target.world, target.name))
+    if raw is None or target.qualifier not in (None, LATEST):
+        raise ResourceNotFoundException.function(target.qualified_arn)
+    return raw
 
 
 def save(tx: Writer, world: World, record: Record) -> None:
