@@ -21,14 +21,18 @@ class HttpRequest:
     http_version: str = "1.1"
     _lower: dict[bytes, bytes] | None = field(default=None, repr=False)
 
-    def header(self, name: bytes) -> str | None:
-        """The header called `name` (lower case); the first one where it came twice."""
+    def by_name(self) -> dict[bytes, bytes]:
+        """The headers by their names in lower case; the first one where a name came twice."""
         if self._lower is None:
             lower: dict[bytes, bytes] = {}
             for key, value in self.headers:
                 lower.setdefault(key.lower(), value)
             self._lower = lower
-        found = self._lower.get(name)
+        return self._lower
+
+    def header(self, name: bytes) -> str | None:
+        """The header called `name` (lower case)."""
+        found = self.by_name().get(name)
         return None if found is None else found.decode("latin-1")
 
 

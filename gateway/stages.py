@@ -14,6 +14,7 @@ from fogbank.gateway.identify import EXECUTE_API, Identifier, UnknownService
 from fogbank.gateway.log import Log
 from fogbank.gateway.models import ServiceModel, load
 from fogbank.gateway.origin import Door
+from fogbank.gateway.plans import Plan, Plans
 from fogbank.gateway.protocols import codec_of
 from fogbank.gateway.server import ClientGone
 from fogbank.services.body import Body
@@ -46,6 +47,12 @@ class _Seen:
         self.service = self.account = self.operation = self.error = ""
         self.model: ServiceModel | None = None
 
+    def know(self, plan: Plan) -> None:
+        self.model = plan.model
+        self.service = plan.model.name
+        self.operation = plan.operation.name
+        self.account = plan.world.account
+
 
 class Gateway:
     """Answers every request that comes in by HTTP."""
@@ -72,6 +79,7 @@ class Gateway:
         self._requests_max = requests_max
         self._in_progress = 0
         self._known = frozenset(stack.catalog.names())
+        self._plans = Plans()
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
         """The answer to `request`, whatever it is; raises only ClientGone."""
@@ -82,21 +90,13 @@ class Gateway:
         try:
             if self._in_progress > self._requests_max:
                 raise ServiceUnavailable("Please reduce your request rate.")
-            # Pages of which origins may call an API is for its own CORS methods to say.
-            api = self._data_plane.address_of(request)
-            refusal = (
-                self._door.refuse_host(request)
-                if api is not None
-                else self._door.refuse(request) or self._door.preflight(request)
-            )
-            if refusal is not None:
-                response = refusal
-            elif api is not None:
-                response = await self._to_data_plane(request, request_id, seen, api)
-            elif identify.is_page(request.path):
-                response = await self._special(request, seen)
+            plan = self._plans.of(request)
+            if plan is None:
+                response = await self._respond(request, request_id, seen)
             else:
-                response = await self._serve(request, request_id, seen)
+                seen.know(plan)
+                payload = await payloads.read(request.body, payloads.limit_of(seen.service))
+                response = await self._perform(plan, payload, request, request_id)
         except ClientGone:
             seen.error = "ClientGone"
             self._note(request_id, seen, started, 499)
@@ -121,6 +121,23 @@ class Gateway:
         if extra:
             response.headers = [*response.headers, *extra]
         return response
+
+    async def _respond(self, request: HttpRequest, request_id: str, seen: _Seen) -> HttpResponse:
+        """Who may come in, and which way."""
+        # Pages of which origins may call an API is for its own CORS methods to say.
+        api = self._data_plane.address_of(request)
+        refusal = (
+            self._door.refuse_host(request)
+            if api is not None
+            else self._door.refuse(request) or self._door.preflight(request)
+        )
+        if refusal is not None:
+            return refusal
+        if api is not None:
+            return await self._to_data_plane(request, request_id, seen, api)
+        if identify.is_page(request.path):
+            return await self._special(request, seen)
+        return await self._serve(request, request_id, seen)
 
     async def _serve(self, request: HttpRequest, request_id: str, seen: _Seen) -> HttpResponse:
         # identify
@@ -156,14 +173,24 @@ class Gateway:
             payload = await payloads.read(request.body, payloads.limit_of(service))
             operation = codec.route(model, request, payload)
             seen.operation = operation.name
+        plan = Plan(model, codec, operation, World(account, identity.region), caller)
+        if self._authenticator.is_constant(identity):
+            self._plans.keep(request, plan)
+        return await self._perform(plan, payload, request, request_id)
+
+    async def _perform(
+        self, plan: Plan, payload: Body | bytes, request: HttpRequest, request_id: str
+    ) -> HttpResponse:
+        model, codec, operation, world, caller = plan
+        # parse
         handler_input = codec.parse(operation, request, payload)
 
         # validate
         validator(operation)(handler_input)
 
         # dispatch
-        ctx = self._context(World(account, identity.region), caller, request, request_id)
-        output = await self._stack.catalog.dispatch(ctx, service, operation.name, handler_input)
+        ctx = self._context(world, caller, request, request_id)
+        output = await self._stack.catalog.dispatch(ctx, model.name, operation.name, handler_input)
 
         # serialize
         return codec.serialize(operation, output, request_id)

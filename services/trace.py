@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fogbank.services.ids import Ids
@@ -10,8 +9,7 @@ from fogbank.services.ids import Ids
 SPANS_MAX = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Where in the tree the present work stands. Ids have X-Ray's form."""
 
     trace_id: str
