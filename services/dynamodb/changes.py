@@ -5,6 +5,7 @@ from fogbank.services.dynamodb.capacity import write_units
 from fogbank.services.dynamodb.expiry import note_expiry
 from fogbank.services.dynamodb.keys import base_key, index_key
 from fogbank.services.dynamodb.moments import Moment
+from fogbank.services.dynamodb.replicated import spread
 from fogbank.services.dynamodb.schema import Index, Table
 from fogbank.services.dynamodb.stream_records import append
 from fogbank.services.dynamodb.values import Item, text_size, value
@@ -27,6 +28,8 @@ def change_item(
         tx.delete(key)
     else:
         tx.put(key, new)
+    if table.replicas and not moment.is_replicated:
+        spread(tx, table, moment, key, new)
     if table.log_prefix is not None:
         change_log.note(tx, table, moment, key, old)
     if table.stream_view is None and not table.indexes and table.ttl_name is None:

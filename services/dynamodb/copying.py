@@ -16,6 +16,7 @@ import orjson
 from fogbank.services.context import Context, World
 from fogbank.services.dynamodb import change_log, schema, stored
 from fogbank.services.dynamodb.changes import put_entry
+from fogbank.services.dynamodb.replicated import Version, version_prefix
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
 from fogbank.services.events import emit
@@ -80,11 +81,13 @@ def start(
     log: bytes | None = None,
     at_ms: int = 0,
     from_ms: int | None = None,
+    phase: str | None = None,
     body: Job | None = None,
 ) -> Job:
     """The copy exists; a small one is complete. `log` is the source's, to undo back to `at_ms`.
 
-    With `from_ms` it is of what changed from then on, each item before and after.
+    With `from_ms` it is of what changed from then on, each item before and after. From the phase
+    "merge" on it is of the items as they are, for a table that later writes reach meanwhile.
     """
     job: Job = {
         "Id": ctx.ids.hex(8),
@@ -94,7 +97,7 @@ def start(
         "Log": None if log is None else log.hex(),
         "AtMs": at_ms,
         "FromMs": from_ms,
-        "Phase": "copy" if from_ms is None else "gather",
+        "Phase": phase or ("copy" if from_ms is None else "gather"),
         "Cursor": "",
         "Items": 0,
         "SizeBytes": 0,
@@ -164,6 +167,31 @@ def _copy(tx: Writer, job: Job) -> _Following:
         return _index_from(job)
     # Entries that follow are of changes that the copied items have not seen.
     return "undo", change_log.end_key(bytes.fromhex(job["Log"]))
+
+
+def _merge(tx: Writer, job: Job) -> _Following:
+    """As `_copy`, but what a replica knows of an item that is newer stays."""
+    source, target = prefix_of(job["Source"]), prefix_of(job["Target"])
+    known, there = _versions_of(job["Source"]), _versions_of(job["Target"])
+    start = bytes.fromhex(job["Cursor"]) or source
+    size_bytes = 0
+    for count, (key, raw) in enumerate(tx.range(start, source + b"\xff"), 1):
+        suffix = key[len(source) :]
+        version, present = tx.get(known + suffix), tx.get(there + suffix)
+        if present is None or (
+            version is not None and Version.read(present) <= Version.read(version)
+        ):
+            tx.put(target + suffix, raw)
+            if version is not None:
+                tx.put(there + suffix, version)
+        size_bytes += len(raw)
+        if count >= SLICE_ITEMS or size_bytes >= SLICE_BYTES:
+            return "merge", after(key)
+    return _index_from(job)
+
+
+def _versions_of(where: list[str]) -> bytes:
+    return version_prefix(World(where[0], where[1]), where[3])
 
 
 def _undo(tx: Writer, job: Job) -> _Following:
@@ -280,6 +308,7 @@ def _rewind(tx: Writer, job: Job) -> _Following:
 
 
 _PHASES: dict[str, Callable[[Writer, Job], _Following]] = {
+    "merge": _merge,
     "gather": _gather,
     "look": _look,
     "rewind": _rewind,

@@ -35,6 +35,10 @@ def describe(record: Record, now_ms: int, *, warm: bool = False) -> Output:
             result[member] = record[member]
     if record.get("OnDemandThroughput"):
         result["OnDemandThroughput"] = record["OnDemandThroughput"]
+    if record.get("Replicas"):
+        result["GlobalTableVersion"] = "2019.11.21"
+        result["GlobalTableSettingsReplicationMode"] = "ENABLED_WITH_OVERRIDES"
+        result["Replicas"] = _replicas(record, now_ms)
     if status == "CREATING" and record.get("Restore"):
         result["RestoreSummary"] = {**record["Restore"], "RestoreInProgress": True}
     if record.get("TableClass"):
@@ -48,6 +52,36 @@ def describe(record: Record, now_ms: int, *, warm: bool = False) -> Output:
     if warm:
         result["WarmThroughput"] = _warm(record, record, "ACTIVE" if status == "ACTIVE" else status)
     return result
+
+
+def _replicas(record: Record, now_ms: int) -> list[dict[str, Any]]:
+    """The other members of a global table; what they inherit is not said."""
+    described = []
+    for region, replica in record["Replicas"].items():
+        ready = now_ms >= replica["ActiveAtMs"]
+        one: dict[str, Any] = {
+            "RegionName": region,
+            "ReplicaStatus": "ACTIVE" if ready else "CREATING",
+            "GlobalTableSettingsReplicationMode": "ENABLED_WITH_OVERRIDES",
+        }
+        if ready:
+            one["WarmThroughput"] = {**ON_DEMAND_WARM, "Status": "ACTIVE"}
+        for member in ("ProvisionedThroughputOverride", "OnDemandThroughputOverride"):
+            if replica.get(member):
+                one[member] = replica[member]
+        overridden = {
+            index["IndexName"]: index for index in replica.get("GlobalSecondaryIndexes", ())
+        }
+        indexes = record.get("GlobalSecondaryIndexes") or ()
+        if indexes:
+            one["GlobalSecondaryIndexes"] = [
+                overridden.get(index["IndexName"], {"IndexName": index["IndexName"]})
+                for index in indexes
+            ]
+        if replica.get("TableClassOverride"):
+            one["ReplicaTableClassSummary"] = {"TableClass": replica["TableClassOverride"]}
+        described.append(one)
+    return described
 
 
 def _throughput(holder: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,15 @@ from fogbank.services.context import Context
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`expired`: the change is a deletion by TTL, which streams show as the service's own."""
+    """`expired`: the change is a deletion by TTL, which streams show as the service's own.
+
+    `is_replicated`: it was made in another region, and goes no further from here.
+    """
 
     ctx: Context
     now_ms: int
     expired: bool = False
+    is_replicated: bool = False
 
 
 def moment_of(ctx: Context) -> Moment:

@@ -50,6 +50,7 @@ class Table:
     """What data-plane operations need of a table; immutable, one per distinct record."""
 
     record: Record
+    world: World
     name: str
     id: str
     arn: str
@@ -64,6 +65,8 @@ class Table:
     ttl_prefix: bytes | None
     # Where changes are logged, while recovery is on or a copy is being made.
     log_prefix: bytes | None
+    # The other members of its global table: regions, and the table's id there.
+    replicas: dict[str, str]
 
     def index(self, name: str) -> Index:
         for index in self.indexes:
@@ -173,6 +176,7 @@ def compiled(raw: bytes) -> Table:
     log = record.get("Log")
     return Table(
         record=record,
+        world=world,
         name=record["TableName"],
         id=table_id,
         arn=record["TableArn"],
@@ -188,6 +192,9 @@ def compiled(raw: bytes) -> Table:
         stream_view=stream.get("StreamViewType") if stream.get("StreamEnabled") else None,
         ttl_name=live["AttributeName"] if live else None,
         ttl_prefix=times_span(world, table_id, live["Id"])[0] if live else None,
+        replicas={
+            region: replica["TableId"] for region, replica in (record.get("Replicas") or {}).items()
+        },
         log_prefix=log_span(world, table_id, log["Id"])[0] if log else None,
     )
 

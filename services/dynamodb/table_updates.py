@@ -23,6 +23,8 @@ from fogbank.services.dynamodb.errors import (
     ValidationException,
 )
 from fogbank.services.dynamodb.moments import Moment
+from fogbank.services.dynamodb.replica_groups import check_settings
+from fogbank.services.dynamodb.replicas import REPLICA_UPDATES, update_replicas
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import BOOLEAN, STRING, check
@@ -69,6 +71,7 @@ _SHAPE = {
     "DeletionProtectionEnabled": BOOLEAN,
     "OnDemandThroughput": ON_DEMAND,
     "WarmThroughput": WARM,
+    "ReplicaUpdates": REPLICA_UPDATES,
 }
 _CHANGES = tuple(name for name in _SHAPE if name not in ("TableName!", "AttributeDefinitions"))
 
@@ -83,11 +86,14 @@ async def update_table(ctx: Context, request: Input) -> Output:
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
             "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"
         )
+    if request.get("ReplicaUpdates") is not None:
+        return await update_replicas(ctx, name, request)
     now_ms = ctx.clock.now_ms()
 
     def work(tx: Writer) -> Record:
         record = schema.describe_load(tx, ctx.world, name, now_ms)
         schema.require_active(record, now_ms)
+        check_settings(record, request)
         _change_billing(record, request, now_ms)
         _change_stream(tx, Moment(ctx, now_ms), record, request)
         _change_indexes(ctx, tx, record, request, now_ms)

@@ -19,6 +19,7 @@ from fogbank.services.dynamodb.definitions import check_create, merged_tags
 from fogbank.services.dynamodb.descriptions import describe
 from fogbank.services.dynamodb.errors import ResourceInUseException, ValidationException
 from fogbank.services.dynamodb.moments import Moment, moment_of
+from fogbank.services.dynamodb.replica_groups import leave
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import BOOLEAN, INTEGER, STRING, check
@@ -289,6 +290,7 @@ async def delete_table(ctx: Context, request: Input) -> Output:
         else:
             tx.delete(schema.table_key(ctx.world, name))
         body: dict[str, Any] = {"TableName": name, "TableId": record["TableId"]}
+        leave(ctx, tx, record, now_ms)
         if keep_deleted(ctx, tx, record, now_ms):
             body["KeepsItems"] = True
         emit(ctx, tx, "dynamodb.sweep", record["TableId"], body, due_ms=now_ms + delay_ms)
