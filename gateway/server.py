@@ -12,6 +12,7 @@ from typing import Any
 
 import httptools
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -89,6 +90,11 @@ class Cycle(RequestResponseCycle):
 
     _head = b""
     _is_bodiless = False
+    _waiting_bytes = 0
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._pieces: list[bytes] = []
 
     def _apart(self, body: bytes) -> bytes:
         """Write the head by itself: copying a large piece to join them costs more."""
@@ -99,10 +105,10 @@ class Cycle(RequestResponseCycle):
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         if (
             not self.more_body
-            and len(self.body) <= SMALL_BYTES
+            and self._waiting_bytes <= SMALL_BYTES
             and not self.waiting_for_100_continue
         ):
-            scope["arrived_body"] = bytes(self.body)
+            scope["arrived_body"] = self._taken()
         scope["answer"] = self.answer
         try:
             await app(self.scope, self.receive, self.send)
@@ -118,6 +124,32 @@ class Cycle(RequestResponseCycle):
             self.on_response = _nothing
             # Nothing that refers to itself is left behind: the collector would have to find it.
             del scope["answer"]
+
+    def add(self, piece: bytes) -> None:
+        """A piece of the request's body has arrived."""
+        self._pieces.append(piece)
+        self._waiting_bytes += len(piece)
+        if self._waiting_bytes > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        self.message_event.set()
+
+    def _taken(self) -> bytes:
+        """What has arrived since the last time, without a copy when it is one piece."""
+        pieces, self._pieces = self._pieces, []
+        self._waiting_bytes = 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def receive(self) -> Any:
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.waiting_for_100_continue = False
+        if not self.disconnected and not self.response_complete:
+            self.flow.resume_reading()
+            await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": self._taken(), "more_body": self.more_body}
 
     async def send(self, message: Any) -> None:
         if self.flow.write_paused and not self.disconnected:
@@ -261,6 +293,11 @@ class CasePreservingProtocol(HttpToolsProtocol):
             self.expect_100_continue = True
         self.headers.append((lower, value))
         self.raw_headers.append((name, value))
+
+    def on_body(self, body: bytes) -> None:
+        assert isinstance(self.cycle, Cycle)
+        if not self.cycle.response_complete:
+            self.cycle.add(body)
 
     def on_headers_complete(self) -> None:
         self._in_head = False

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 
 # A thread hashes a piece of this size in less than a millisecond: a hop to it costs a tenth of
-# that. Much smaller pieces are hashed where they are, on the event loop.
-PIECE_BYTES = 512 * 1024
+# that. Much smaller pieces are hashed where they are, on the event loop. uvloop reads at most
+# 256,000 bytes at once: two such reads are a piece.
+PIECE_BYTES = 500_000
 # Up to this size a piece takes the event loop no longer than a hop to a thread would.
 SMALL_BYTES = 64 * 1024
 

@@ -25,6 +25,15 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def write_pieces(descriptor: int, pieces: list[bytes]) -> None:
+    """All of `pieces` is written, in one call as a rule and without joining them."""
+    written = os.writev(descriptor, pieces)
+    for piece in pieces:
+        if written < len(piece):
+            write_all(descriptor, piece[written:])
+        written = max(0, written - len(piece))
+
+
 def sync_folder(folder: Path) -> None:
     """Names made, moved or removed in `folder` are durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

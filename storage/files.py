@@ -26,16 +26,20 @@ from fogbank.storage.blobs import (
     Staged,
 )
 from fogbank.storage.clock import Clock
-from fogbank.storage.durable import sync_folder, write_all
+from fogbank.storage.durable import sync_folder, write_pieces
 from fogbank.storage.keyring import KEY_BYTES, KeyMissing, Keyring
 from fogbank.storage.keys import after, pack, span, unpack
 from fogbank.storage.kv import Reader, Store, StoreClosed, StoreFailed, Writer
-from fogbank.storage.sealed import FRAME_BYTES, SealedFile, frame_count, seal
+from fogbank.storage.sealed import FRAME_BYTES, SealedFile, seal
 
 _log = logging.getLogger("fogbank.blobs")
 
 # One hop to a thread seals, writes or opens this much; a stream holds at most three of these.
 BATCH_BYTES = 8 * FRAME_BYTES
+# What comes in is sealed and written from this size on.
+WRITE_BYTES = BATCH_BYTES // 2
+# So much of a file is given to the disk while the rest is still on its way here.
+FLUSH_BYTES = 4 << 20
 # A reader has this long after its transaction to open what it found there.
 RELEASE_GRACE_S = 10.0
 _THREADS = 4
@@ -128,7 +132,7 @@ class FileBlobs:
             async for chunk in chunks:
                 parts.append(chunk)
                 gathered_bytes += len(chunk)
-                if gathered_bytes < BATCH_BYTES:
+                if gathered_bytes < WRITE_BYTES:
                     continue
                 if sink is None:
                     sink = self._new_sink(blob_id)
@@ -405,6 +409,7 @@ class _Sink:
         self._descriptor = -1
         self._frames = 0
         self._rest = b""
+        self._written_bytes = self._unflushed_bytes = 0
         self._is_over = False
         self._lock = threading.Lock()
 
@@ -412,28 +417,56 @@ class _Sink:
         """The whole frames of what there is are written; the last bytes stay back, for the last
         frame of all is sealed as such."""
         with self._lock:
-            data = b"".join([self._rest, *parts])
-            whole = (len(data) - 1) // FRAME_BYTES * FRAME_BYTES
-            self._rest = data[whole:]
-            self._append(memoryview(data)[:whole], ends=False)
+            self._append(self._frames_of(parts))
 
-    def _append(self, data: memoryview, *, ends: bool) -> None:
-        if self._is_over:
+    def _frames_of(self, parts: list[bytes]) -> list[bytes | memoryview]:
+        """Whole frames, without a copy but where a frame is of two parts; `_rest` is what is left,
+        and never empty behind a frame."""
+        frames: list[bytes | memoryview] = []
+        for part in parts:
+            view = memoryview(part)
+            if self._rest:
+                missing = FRAME_BYTES - len(self._rest)
+                self._rest += view[:missing]
+                view = view[missing:]
+                if not view:
+                    continue
+                frames.append(self._rest)
+            whole = max(0, len(view) - 1) // FRAME_BYTES * FRAME_BYTES
+            frames += [view[at : at + FRAME_BYTES] for at in range(0, whole, FRAME_BYTES)]
+            self._rest = bytes(view[whole:])
+        return frames
+
+    def _append(self, frames: list[bytes | memoryview], *, ends: bool = False) -> None:
+        if self._is_over or not frames:
             return
         if self._descriptor < 0:
             self._descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        write_all(
-            self._descriptor, seal(self._cipher, self._blob_id, self._frames, data, ends=ends)
-        )
-        self._frames += frame_count(len(data))
-        self.size_bytes += len(data)
+        sealed = seal(self._cipher, self._blob_id, self._frames, frames, ends=ends)
+        write_pieces(self._descriptor, sealed)
+        self._frames += len(frames)
+        self.size_bytes += sum([len(frame) for frame in frames])
+        self._flush_early(sum([len(piece) for piece in sealed]))
+
+    def _flush_early(self, written_bytes: int) -> None:
+        """The disk begins with what is written, so that the sync at the end finds little to do.
+
+        Linux starts to write dirty pages back when it is told that they are not needed, and
+        returns at once; pages on their way to the disk stay in memory, as do those that follow.
+        """
+        self._unflushed_bytes += written_bytes
+        self._written_bytes += written_bytes
+        if self._unflushed_bytes >= FLUSH_BYTES:
+            start = self._written_bytes - self._unflushed_bytes
+            os.posix_fadvise(self._descriptor, start, self._unflushed_bytes, os.POSIX_FADV_DONTNEED)
+            self._unflushed_bytes = 0
 
     def finish(self, parts: list[bytes], place: Path, is_synced: bool) -> None:
         """The last frames are written and the file is at `place`, durably."""
         with self._lock:
             if self._is_over:
                 return
-            self._append(memoryview(b"".join([self._rest, *parts])), ends=True)
+            self._append([*self._frames_of(parts), self._rest], ends=True)
             if is_synced:
                 os.fdatasync(self._descriptor)
             self._close()

@@ -1,6 +1,7 @@
 """The form of a blob's file: frames of AES-256-GCM that cannot be cut, moved or mixed."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -22,24 +23,29 @@ def sealed_size(size_bytes: int) -> int:
     return size_bytes + TAG_BYTES * frame_count(size_bytes)
 
 
-def seal(cipher: AESGCM, blob_id: bytes, first: int, view: memoryview, *, ends: bool) -> bytes:
-    """The frames of `view`, from number `first` on. All but a blob's last batch are whole frames.
+def seal(
+    cipher: AESGCM,
+    blob_id: bytes,
+    first: int,
+    frames: Sequence[bytes | memoryview],
+    *,
+    ends: bool,
+) -> list[bytes]:
+    """`frames` sealed, from number `first` on; all but a blob's last one are of FRAME_BYTES.
 
     The nonce is the blob's own prefix and the frame's number, and the data key is the blob's own:
     no nonce is used twice. The additional data say which blob, which frame and whether it is the
     last one, so that a frame opens nowhere else and a file cut at a frame does not open at all.
     """
-    count = frame_count(len(view))
-    return b"".join(
-        [
-            cipher.encrypt(
-                _nonce(blob_id, first + number),
-                view[number * FRAME_BYTES : (number + 1) * FRAME_BYTES],
-                _label(blob_id, first + number, ends and number == count - 1),
-            )
-            for number in range(count)
-        ]
-    )
+    last = len(frames) - 1
+    return [
+        cipher.encrypt(
+            _nonce(blob_id, first + number),
+            frame,
+            _label(blob_id, first + number, ends and number == last),
+        )
+        for number, frame in enumerate(frames)
+    ]
 
 
 def _nonce(blob_id: bytes, number: int) -> bytes:

@@ -186,8 +186,7 @@ async def test_a_lost_and_an_unnamed_file_are_found(tmp_path: Path) -> None:
     ref = await keep(data, SECRET * 10_000)
     path = next((tmp_path / "data" / "blobs").rglob(ref["id"]))
     stray = "ffee" + "00" * 14
-    (tmp_path / "data" / "blobs" / "ff" / "ee").mkdir(parents=True)
-    path.rename(tmp_path / "data" / "blobs" / "ff" / "ee" / stray)
+    path.rename(tmp_path / "data" / "blobs" / "ff" / stray)
     assert {problem.where for problem in await check(data)} == {
         f"blob {ref['id']}",
         f"blob {stray}",

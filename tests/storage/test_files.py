@@ -285,3 +285,35 @@ async def test_a_blob_staged_before_a_rotation_is_named_after_it(disk: Disk) -> 
     await disk.blobs.rotate_key("s3/b")
     ref = await disk.store.write(lambda tx: disk.blobs.attach(tx, staged))
     assert await disk.read(ref) == pattern(70_001)
+
+
+@pytest.mark.parametrize("size", [65_537, 131_072, 262_144, 786_435])
+@pytest.mark.parametrize("cuts", [[1], [65_535], [65_536], [65_537], [131_072, 1], [300_000, 7]])
+async def test_a_blob_is_the_same_however_it_was_cut_on_its_way_in(
+    disk: Disk, cuts: list[int], size: int
+) -> None:
+    data = pattern(size)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        at = 0
+        for cut in [*cuts, *cuts, size]:
+            if data[at : at + cut]:
+                yield data[at : at + cut]
+            at += cut
+
+    staged = await disk.blobs.stage(pieces(), key_name="s3/b")
+    ref = await disk.store.write(lambda tx: disk.blobs.attach(tx, staged))
+    assert await disk.read(ref) == data
+
+
+async def test_small_bytes_are_staged_without_a_file(disk: Disk) -> None:
+    staged = disk.blobs.stage_small(b"x" * FRAME)
+    assert staged is not None and disk.blobs.stage_small(b"x" * (FRAME + 1)) is None
+    ref = await disk.store.write(lambda tx: disk.blobs.attach(tx, staged))
+    assert await disk.store.read(lambda tx: disk.blobs.load(tx, ref)) == b"x" * FRAME
+    assert disk.files() == []
+
+
+async def test_the_folders_of_blobs_are_made_once(disk: Disk) -> None:
+    folders = {path.name for path in (disk.root / "blobs").iterdir()}
+    assert folders == {"tmp", *(f"{first:02x}" for first in range(256))}
