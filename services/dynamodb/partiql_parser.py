@@ -21,6 +21,7 @@ from fogbank.services.dynamodb.partiql_statements import (
     DELETE,
     EXISTS,
     INSERT,
+    NO_KEY,
     SELECT,
     UPDATE,
     Ordering,
@@ -43,7 +44,6 @@ COMPONENTS_MAX = 2
 # More additions in one assignment than people write, fewer than the stack holds.
 TERMS_MAX = 50
 
-_NO_KEY = "Where clause does not contain a mandatory equality on all key attributes"
 _SET_FUNCTIONS = {"SET_ADD": "ADD", "SET_DELETE": "DELETE"}
 
 
@@ -122,7 +122,7 @@ def _from(terms: Terms) -> Statement:
 
 def _updated(terms: Terms, table: str, where: Node | None, actions: list[Action]) -> Statement:
     if where is None:
-        terms.faults.append(_NO_KEY)
+        terms.faults.append(NO_KEY)
     made = _made(terms, UPDATE, table, where)
     return replace(made, update=_compiled(actions), returning=_returning(terms))
 
@@ -146,7 +146,7 @@ def _delete(terms: Terms) -> Statement:
     _refuse_alias(terms)
     where = where_of(terms)
     if where is None:
-        terms.faults.append(_NO_KEY)
+        terms.faults.append(NO_KEY)
     returning = _returning(terms)
     if returning is not None and (returning.new or not returning.everything):
         shown = (
@@ -169,7 +169,7 @@ def _exists(terms: Terms) -> Statement:
     where = where_of(terms)
     terms.cursor.expect_symbol(")")
     if where is None:
-        raise ValidationException(_NO_KEY)
+        raise ValidationException(NO_KEY)
     return _made(terms, EXISTS, table, where)
 
 

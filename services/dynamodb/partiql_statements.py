@@ -15,6 +15,7 @@ from fogbank.services.dynamodb.updates import Update
 from fogbank.services.dynamodb.values import Value
 
 SELECT, INSERT, UPDATE, DELETE, EXISTS = "SELECT", "INSERT", "UPDATE", "DELETE", "EXISTS"
+NO_KEY = "Where clause does not contain a mandatory equality on all key attributes"
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
 PERMISSIONS = {
     SELECT: "PartiQLSelect",

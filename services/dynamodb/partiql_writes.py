@@ -21,6 +21,7 @@ from fogbank.services.dynamodb.partiql_statements import (
     DELETE,
     EXISTS,
     INSERT,
+    NO_KEY,
     UPDATE,
     Statement,
     equality,
@@ -30,8 +31,6 @@ from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope
 from fogbank.services.dynamodb.values import Item
 from fogbank.storage.kv import Writer
-
-NO_KEY = "Where clause does not contain a mandatory equality on all key attributes"
 
 
 def key_and_rest(
