@@ -153,14 +153,23 @@ def _check_values(table: Table, item: Item) -> None:
 
 
 def _check_sizes(item: Item, hashes: Iterable[str], ranges: Iterable[str]) -> None:
-    if sum(_size(item.get(name)) for name in hashes) > HASH_BYTES_MAX:
+    if _sum_of_sizes(item, hashes) > HASH_BYTES_MAX:
         raise ValidationException(
             _INVALID + "Size of hashkey has exceeded the maximum size limit of2048 bytes"
         )
-    if sum(_size(item.get(name)) for name in ranges) > RANGE_BYTES_MAX:
+    if _sum_of_sizes(item, ranges) > RANGE_BYTES_MAX:
         raise ValidationException(
             _INVALID + "Aggregated size of all range keys has exceeded the size limit of 1024 bytes"
         )
+
+
+def _sum_of_sizes(item: Item, names: Iterable[str]) -> int:
+    total = 0
+    for name in names:
+        value = item.get(name)
+        if value is not None and "N" not in value:
+            total += _size(value)
+    return total
 
 
 def _size(value: Value | None) -> int:
