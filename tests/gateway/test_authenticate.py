@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from fogbank.gateway.http import HttpRequest
 from fogbank.gateway.identify import Identifier
 from fogbank.gateway.settings import Account
 from fogbank.services import credentials
+from fogbank.services.body import PIECE_BYTES, Body
 from fogbank.services.credentials import Credential
 from fogbank.services.errors import AwsError
 from fogbank.storage.clock import ManualClock
@@ -168,3 +170,50 @@ async def test_a_hash_is_checked_in_open_mode_too() -> None:
     await Gate(strict=False).admit(http)
     with pytest.raises(AwsError):
         await http.body.read()
+
+
+# Small ones are read at once, larger ones arrive in pieces, and threads see to the largest.
+SIZES = [0, 5, 70_000, PIECE_BYTES, 3 * PIECE_BYTES + 1]
+
+
+async def arriving(data: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(data), 60_000):
+        yield data[at : at + 60_000]
+
+
+def streamed(data: bytes) -> Body:
+    return Body(arriving(data), length=len(data))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_body_that_arrives_in_pieces_is_checked_against_its_hash(size: int) -> None:
+    data = b"body" * (size // 4)
+    right = hashlib.sha256(data).hexdigest().upper()
+    http = request("PUT", "/bucket/key", x_amz_content_sha256=right)
+    http.body = streamed(data)
+    await Gate(strict=False).admit(http)
+    assert await http.body.read() == data
+    http.body = streamed(data + b"x")
+    await Gate(strict=False).admit(http)
+    with pytest.raises(AwsError) as error:
+        await http.body.read()
+    assert error.value.code == "XAmzContentSHA256Mismatch"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_chunks_that_arrive_in_pieces_are_unframed(size: int) -> None:
+    data = b"body" * (size // 4)
+    framed = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+    headers: dict[str, Any] = {
+        "x_amz_content_sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "x_amz_decoded_content_length": str(len(data)),
+    }
+    http = request("PUT", "/bucket/key", **headers)
+    http.body = streamed(framed + b"0\r\n\r\n")
+    await Gate(strict=False).admit(http)
+    assert await http.body.read() == data
+    http.body = streamed(framed + b"no size\r\n")
+    await Gate(strict=False).admit(http)
+    with pytest.raises(AwsError) as error:
+        await http.body.read()
+    assert error.value.code == "IncompleteBody"

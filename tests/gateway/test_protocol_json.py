@@ -170,3 +170,10 @@ def test_a_moment_is_read_in_any_form(text: str) -> None:
 def test_what_is_no_moment_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r".|^$"):
         timestamps.parse(text)
+
+
+def test_every_millisecond_of_a_second_is_rendered_as_it_is() -> None:
+    for start in (0, 1_763_600_000, -1):
+        shown = [timestamps.iso8601(start + millis / 1000) for millis in range(1000)]
+        assert [text[-5:] for text in shown] == [f".{millis:03}Z"[-5:] for millis in range(1000)]
+        assert len({text[:19] for text in shown}) == 1
