@@ -2,8 +2,9 @@
 
 from decimal import Decimal
 
+from fogbank.services.context import Context
 from fogbank.services.dynamodb.moments import Moment
-from fogbank.services.dynamodb.schema import Table
+from fogbank.services.dynamodb.schema import Record, Table
 from fogbank.services.dynamodb.values import Item
 from fogbank.services.events import emit
 from fogbank.storage.keys import after, pack
@@ -13,6 +14,24 @@ from fogbank.storage.kv import Writer
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
 PAST_S_MAX = 5 * 365 * 24 * 3600
 _TIME_S_MAX = 2**53
+
+
+def switch(ctx: Context, tx: Writer, record: Record, attribute: str | None) -> None:
+    """Items of the table expire by `attribute`, or not at all; the caller saves the record."""
+    live = record.get("TimeToLive")
+    if live is not None and attribute is None:
+        del record["TimeToLive"]
+        body = {"TableId": record["TableId"], "TimesId": live["Id"]}
+        emit(ctx, tx, "dynamodb.sweep", record["TableId"], body)
+    elif live is None and attribute is not None:
+        record["TimeToLive"] = {"AttributeName": attribute, "Id": ctx.ids.hex(4)}
+        time_present(ctx, tx, record)
+
+
+def time_present(ctx: Context, tx: Writer, record: Record) -> None:
+    """The items that are there will be in the index of times."""
+    body = {"TableName": record["TableName"], "TableId": record["TableId"]}
+    emit(ctx, tx, "dynamodb.time", record["TableId"], body)
 
 
 def times_prefix(table: Table) -> bytes:

@@ -18,6 +18,7 @@ from fogbank.services.dynamodb.errors import (
     ResourceNotFoundException,
     ValidationException,
 )
+from fogbank.services.dynamodb.expiry import switch, time_present
 from fogbank.services.dynamodb.moments import Moment
 from fogbank.services.dynamodb.replica_groups import at, begin_trim, leave, members
 from fogbank.services.dynamodb.schema import Record
@@ -229,11 +230,23 @@ def _finish_replica(ctx: Context, tx: Writer, job: Job) -> None:
     if replica is None or replica["TableId"] != made["TableId"]:
         return
     replica["ActiveAtMs"] = active_at_ms
+    _follow_expiry(there, tx, replica)
     schema.save(tx, there.world, replica)
     for where, member in members(tx, there, replica):
         if region in (member.get("Replicas") or {}):
             member["Replicas"][region]["ActiveAtMs"] = active_at_ms
             schema.save(tx, where.world, member)
+
+
+def _follow_expiry(there: Context, tx: Writer, replica: Record) -> None:
+    """The replica's items expire as those of the table that it was made from."""
+    if replica.get("TimeToLive"):
+        # Switched on while items were copied: those that came later are not timed yet.
+        time_present(there, tx, replica)
+        return
+    for where, member in members(tx, there, replica):
+        if where.world.region == replica["SourcedFrom"]["Region"] and member.get("TimeToLive"):
+            switch(there, tx, replica, member["TimeToLive"]["AttributeName"])
 
 
 def _update(ctx: Context, tx: Writer, record: Record, action: dict[str, Any], now_ms: int) -> None:

@@ -13,15 +13,16 @@ from fogbank.services.dynamodb.errors import ValidationException
 from fogbank.services.dynamodb.expiry import (
     expiry_of,
     note_expiry,
+    switch,
     times_marker,
     times_range,
     wake_at,
 )
 from fogbank.services.dynamodb.moments import Moment, moment_of
+from fogbank.services.dynamodb.replica_groups import members
 from fogbank.services.dynamodb.schema import Record, Table
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import BOOLEAN, STRING, check
-from fogbank.services.events import emit
 from fogbank.storage.keys import after, unpack
 from fogbank.storage.kv import Reader, Writer
 from fogbank.storage.outbox import Event
@@ -73,15 +74,10 @@ async def update_time_to_live(ctx: Context, request: Input) -> Output:
         if bool(live) == wanted["Enabled"]:
             state = "enabled" if live else "disabled"
             raise ValidationException(f"TimeToLive is already {state}")
-        if live:
-            del record["TimeToLive"]
-            body = {"TableId": record["TableId"], "TimesId": live["Id"]}
-            emit(ctx, tx, "dynamodb.sweep", record["TableId"], body)
-        else:
-            record["TimeToLive"] = {"AttributeName": attribute, "Id": ctx.ids.hex(4)}
-            body = {"TableName": name, "TableId": record["TableId"]}
-            emit(ctx, tx, "dynamodb.time", record["TableId"], body)
-        schema.save(tx, ctx.world, record)
+        # A global table's items expire alike in every region.
+        for where, member in ((ctx, record), *members(tx, ctx, record)):
+            switch(where, tx, member, attribute if wanted["Enabled"] else None)
+            schema.save(tx, where.world, member)
 
     await ctx.store.write(work)
     return {"TimeToLiveSpecification": wanted}

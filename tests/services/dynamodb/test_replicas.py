@@ -272,3 +272,24 @@ async def test_old_versions_are_forgotten() -> None:
     assert records
     # What is left are the records of the two streams and their counters.
     assert len(calls.store._keys) - before == 2 * 2 + 2
+
+
+async def test_items_of_a_global_table_expire_in_every_region() -> None:
+    calls = Calls()
+    await calls("CreateTable", **MUSIC)
+    spec = {"Enabled": True, "AttributeName": "ttl"}
+    await calls("UpdateTimeToLive", TableName="music", TimeToLiveSpecification=spec)
+    ends_s = calls.clock.now_ms() // 1000 + 60
+    made = item("x", n={"N": "1"}, ttl={"N": str(ends_s)})
+    await calls("PutItem", TableName="music", Item=made)
+    await update(calls, "Create", EUROPE)
+    described = await at(calls, EUROPE, "DescribeTimeToLive", TableName="music")
+    assert described["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED"
+    calls.clock.advance(61)
+    for _ in range(3):
+        await due(calls)
+    assert await state(calls, HERE) == await state(calls, EUROPE) == {}
+    off = {"Enabled": False, "AttributeName": "ttl"}
+    await at(calls, EUROPE, "UpdateTimeToLive", TableName="music", TimeToLiveSpecification=off)
+    described = await calls("DescribeTimeToLive", TableName="music")
+    assert described["TimeToLiveDescription"] == {"TimeToLiveStatus": "DISABLED"}
