@@ -10,6 +10,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path, PurePosixPath
 
@@ -174,6 +175,21 @@ def _described(name: str, path: Path) -> Package:
         uses_sdk=uses_sdk,
         modules=frozenset(modules),
     )
+
+
+def names_sdk(archive: zipfile.ZipFile) -> bool:
+    """Whether the code in a zip uses the SDK, as far as can be seen without unpacking it."""
+    left = SCANNED_BYTES_MAX
+    try:
+        for entry in archive.infolist():
+            if entry.filename.endswith(".py") and entry.file_size <= left:
+                left -= entry.file_size
+                text = archive.read(entry)
+                if any(name in text for name in SDK_NAMES):
+                    return True
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError):
+        return False  # unpacking it will say what is wrong
+    return False
 
 
 def _module_of(entry: str) -> str:

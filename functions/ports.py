@@ -82,7 +82,7 @@ class Functions(Protocol):
         """Let environments of this version finish their invocation and end."""
         ...
 
-    def expect(self, runtime: str) -> None:
+    def expect(self, runtime: str, *, uses_sdk: bool) -> None:
         """A first invocation of `runtime` may come: its interpreter starts, in the background."""
         ...
 
@@ -199,7 +199,7 @@ class Driver(Protocol):
 
     def probe(self) -> Capabilities: ...
 
-    async def prepare(self, runtime: str) -> None:
+    async def prepare(self, runtime: str, *, uses_sdk: bool = False) -> None:
         """A later `create` for this runtime is fast."""
         ...
 

@@ -84,8 +84,10 @@ class ProcessDriver:
         (enforces if watched else missing).append("memory (by looking every 20 ms)")
         return Capabilities("process", True, "", tuple(enforces), tuple(missing))
 
-    async def prepare(self, runtime: str) -> None:
+    async def prepare(self, runtime: str, *, uses_sdk: bool = False) -> None:
         spawner, _ = await self._spawners.of(runtime)
+        if uses_sdk and self._zygote:
+            self._spawners.expect_sdk(spawner.interpreter)
         await spawner.start()
 
     async def create(self, spec: EnvSpec) -> ProcessEnv:

@@ -146,8 +146,10 @@ class SandboxDriver:
             await spawner.close()
         return ""
 
-    async def prepare(self, runtime: str) -> None:
+    async def prepare(self, runtime: str, *, uses_sdk: bool = False) -> None:
         spawner, _ = await self._spawners.of(runtime)
+        if uses_sdk and self._zygote:
+            self._spawners.expect_sdk(spawner.interpreter)
         spawner.blanks_wanted = self._blanks
         await spawner.refill()
 

@@ -64,15 +64,17 @@ class FunctionPool:
         self._pool: Pool | None = None
         self._capabilities = Capabilities("none", False, "not started")
         self._lost = ""
-        self._expected: set[str] = set()
+        self._expected: set[tuple[str, bool]] = set()
 
     async def start(self) -> None:
         """Functions can be invoked; raises IsolationUnavailable when the required is not there."""
         async with AsyncExitStack() as parts:
             self._scratch = Scratch(self._config.runtime_dir)
             parts.callback(self._scratch.close)
-            tasks = await parts.enter_async_context(asyncio.TaskGroup())
+            tasks = asyncio.TaskGroup()
+            # Before the group is entered: it would wrap what is raised here.
             self._driver = await self._choose_driver(self._scratch, tasks)
+            await parts.enter_async_context(tasks)
             parts.push_async_callback(self._driver.close)
             workshop = Workshop(
                 self._driver,
@@ -105,15 +107,16 @@ class FunctionPool:
         assert self._driver is not None, "start() was not called"
         await self._driver.prepare(runtime)
 
-    def expect(self, runtime: str) -> None:
-        if self._pool is not None and runtime not in self._expected:
-            self._expected.add(runtime)
-            self._pool.beside(self._prepare_if_possible(runtime))
+    def expect(self, runtime: str, *, uses_sdk: bool) -> None:
+        if self._pool is not None and (runtime, uses_sdk) not in self._expected:
+            self._expected.add((runtime, uses_sdk))
+            self._pool.beside(self._prepare_if_possible(runtime, uses_sdk))
 
-    async def _prepare_if_possible(self, runtime: str) -> None:
+    async def _prepare_if_possible(self, runtime: str, uses_sdk: bool) -> None:
+        assert self._driver is not None
         try:
-            await self.prepare(runtime)
-        except EnvironmentFailed:
+            await self._driver.prepare(runtime, uses_sdk=uses_sdk)
+        except (EnvironmentFailed, OSError):
             return  # the first invocation will say so to its caller
 
     def retire(self, key: str) -> None:

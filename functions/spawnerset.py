@@ -59,7 +59,7 @@ class SpawnerSet:
         """The one with the SDK where it makes no difference but in time; else `spawner` itself."""
         if not self._may_have_sdk(spawner.interpreter, spec):
             return spawner
-        self.expect_sdk(spawner.interpreter)
+        self.expect_sdk(spawner.interpreter, 0.0 if self._sdk == "always" else START_AFTER_S)
         path = spawner.interpreter.path
         if self._sdk == "always" and path in self._starting:
             await self._starting[path]
@@ -75,20 +75,21 @@ class SpawnerSet:
             return False
         return not any(name in spec.environment for name in LOOKED_AT)
 
-    def expect_sdk(self, interpreter: Interpreter) -> None:
+    def expect_sdk(self, interpreter: Interpreter, after_s: float = 0.0) -> None:
         """Soon there is a spawner with the SDK for `interpreter`, if there can be one."""
         path = interpreter.path
         known = self._with_sdk.get(path)
         if self._sdk == "never" or not interpreter.site or path in self._starting:
             return
         if path not in self._with_sdk or (known is not None and not known.is_running):
-            self._starting[path] = self._tasks.create_task(self._start_with_sdk(interpreter))
+            self._starting[path] = self._tasks.create_task(
+                self._start_with_sdk(interpreter, after_s)
+            )
 
-    async def _start_with_sdk(self, interpreter: Interpreter) -> None:
+    async def _start_with_sdk(self, interpreter: Interpreter, after_s: float) -> None:
         spawner = self._with_sdk.get(interpreter.path)
         try:
-            if self._sdk == "lazy":
-                await asyncio.sleep(START_AFTER_S)
+            await asyncio.sleep(after_s)
             if spawner is None:
                 plan, site = self._plan(interpreter), self._site(interpreter)
                 spawner = Spawner(interpreter, plan, self._cgroups, sdk=site)

@@ -48,7 +48,7 @@ async def create_function(ctx: Context, request: Input) -> Output:
         answered = await ctx.store.write(work)
     finally:
         await ctx.blobs.discard(package.staged)
-    ctx.stack.functions.expect(config["Runtime"])
+    ctx.stack.functions.expect(config["Runtime"], uses_sdk=package.uses_sdk)
     return records.configuration(answered, record["settled_ms"] - 1)
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from fogbank.functions.packages import names_sdk
 from fogbank.services.context import Context, Input, Stack
 from fogbank.services.errors import AwsError, NotImplementedYet
 from fogbank.services.lambda_.errors import (
@@ -31,6 +32,7 @@ class Package:
     staged: Staged
     sha256: str
     size_bytes: int
+    uses_sdk: bool
 
 
 async def receive(ctx: Context, code: Input, operation: str) -> Package:
@@ -49,17 +51,18 @@ async def receive(ctx: Context, code: Input, operation: str) -> Package:
             if "ZipFile" not in code and not code.get("S3Bucket")
             else "Uploaded file must be a non-empty zip"
         )
-    sha256 = await asyncio.to_thread(_check, data)
+    sha256, uses_sdk = await asyncio.to_thread(_check, data)
     staged = await ctx.blobs.stage(_pieces(data), key_name=KEY_NAME)
-    return Package(staged, sha256, len(data))
+    return Package(staged, sha256, len(data), uses_sdk)
 
 
-def _check(data: bytes) -> str:
-    """The base64 SHA-256 of a zip that can be unpacked within AWS's limit."""
+def _check(data: bytes) -> tuple[str, bool]:
+    """The base64 SHA-256 of a zip that can be unpacked within AWS's limit; if it uses the SDK."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unzipped = sum(entry.file_size for entry in archive.infolist())
             entries = len(archive.infolist())
+            uses_sdk = unzipped < UNZIPPED_SIZE_MAX and names_sdk(archive)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError):
         raise InvalidParameterValueException(
             "Could not unzip uploaded file. Please check your file, then try to upload again."
@@ -70,7 +73,7 @@ def _check(data: bytes) -> str:
         raise InvalidParameterValueException(
             f"Unzipped size must be smaller than {UNZIPPED_SIZE_MAX} bytes"
         )
-    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+    return base64.b64encode(hashlib.sha256(data).digest()).decode(), uses_sdk
 
 
 async def _from_s3(ctx: Context, code: Input) -> bytes:

@@ -31,7 +31,7 @@ class ToldFunctions:
         self.answers: deque[Outcome | Exception] = deque()
         self.asked: list[tuple[FunctionVersion, Invocation]] = []
         self.retired: list[str] = []
-        self.expected: list[str] = []
+        self.expected: list[tuple[str, bool]] = []
 
     async def invoke(self, version: FunctionVersion, invocation: Invocation) -> Outcome:
         self.asked.append((version, invocation))
@@ -43,8 +43,8 @@ class ToldFunctions:
     def retire(self, key: str) -> None:
         self.retired.append(key)
 
-    def expect(self, runtime: str) -> None:
-        self.expected.append(runtime)
+    def expect(self, runtime: str, *, uses_sdk: bool) -> None:
+        self.expected.append((runtime, uses_sdk))
 
     def isolation(self) -> dict[str, Any]:
         return {"driver": "told"}
