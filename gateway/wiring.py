@@ -68,9 +68,19 @@ async def run(settings: Settings, sock: socket.socket, announce: Announce) -> No
     try:
         async with _data_dir(settings) as data, asyncio.TaskGroup() as tasks:
             await _serve(settings, sock, data, accounts, log, tasks, stop, announce)
+    except BaseExceptionGroup as group:
+        raise _start_failure_of(group) or group from None
     finally:
         logging.getLogger().removeHandler(handler)
         log.flush()
+
+
+def _start_failure_of(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """What kept the stack from starting; a group of tasks wraps also what its own body raises."""
+    found: BaseException | None = group.subgroup(START_FAILURES)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
 
 
 async def _serve(

@@ -177,6 +177,11 @@ def test_a_setting_that_cannot_be_is_said_to_be_so(
     assert text in up(tmp_path, *args)
 
 
+def test_isolation_that_is_required_and_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    line = up(tmp_path, "--require-isolation", "--function-driver", "process")
+    assert "functions cannot be isolated here" in line
+
+
 def test_state_survives_a_restart(running: RunningStack) -> None:
     running.client("s3").create_bucket(Bucket="kept")
     running.stop()
