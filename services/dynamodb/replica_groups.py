@@ -15,10 +15,12 @@ from fogbank.storage.kv import Reader, Writer
 
 DAY_MS = 24 * 3600 * 1000
 TRIM_PERIOD_MS = 3600 * 1000
-# Settings that AWS brings to every member. Here they are fixed while there are replicas.
-_SHARED = (
-    *("BillingMode", "ProvisionedThroughput", "GlobalSecondaryIndexUpdates", "SSESpecification"),
-    *("TableClass", "OnDemandThroughput", "WarmThroughput"),
+# What UpdateTable changes for all members at once.
+SHARED = frozenset(
+    (
+        *("BillingMode", "GlobalSecondaryIndexUpdates", "SSESpecification", "TableClass"),
+        *("OnDemandThroughput", "WarmThroughput"),
+    )
 )
 
 
@@ -75,15 +77,15 @@ def forget_versions(ctx: Context, tx: Writer, record: Record) -> None:
 
 
 def check_settings(record: Record, request: Input) -> None:
-    """An UpdateTable of a member does not touch what the members share."""
+    """An UpdateTable of a member is one that AWS allows of a replica."""
     if not record.get("Replicas"):
         return
     stream: dict[str, Any] | None = request.get("StreamSpecification")
     if stream is not None and not stream["StreamEnabled"]:
         raise invalid("Disabling Stream is not allowed for a Global Table replica.")
-    for member in _SHARED:
-        if request.get(member) is not None:
-            raise invalid(
-                f"Fogbank does not bring {member} to the replicas of a global table: set it "
-                "before the first replica is made"
-            )
+    if request.get("BillingMode") == "PROVISIONED":
+        raise ValidationException(
+            "Table write capacity should either be Pay-Per-Request or AutoScaled."
+        )
+    if (request.get("SSESpecification") or {}).get("KMSMasterKeyId"):
+        raise invalid("KMSMasterKeyId must be specified for each replica.")

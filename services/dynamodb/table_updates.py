@@ -23,7 +23,7 @@ from fogbank.services.dynamodb.errors import (
     ValidationException,
 )
 from fogbank.services.dynamodb.moments import Moment
-from fogbank.services.dynamodb.replica_groups import check_settings
+from fogbank.services.dynamodb.replica_groups import SHARED, check_settings, members
 from fogbank.services.dynamodb.replicas import REPLICA_UPDATES, update_replicas
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
@@ -96,22 +96,32 @@ async def update_table(ctx: Context, request: Input) -> Output:
         check_settings(record, request)
         _change_billing(record, request, now_ms)
         _change_stream(tx, Moment(ctx, now_ms), record, request)
-        _change_indexes(ctx, tx, record, request, now_ms)
-        set_encryption(ctx, record, request.get("SSESpecification"))
-        for member in ("TableClass", "DeletionProtectionEnabled", "OnDemandThroughput"):
-            if request.get(member) is not None:
-                record[member] = request[member]
-        if request.get("WarmThroughput") is not None:
-            record["WarmThroughput"] = request["WarmThroughput"]
-        record["Creating"] = False
-        record["ActiveAtMs"] = now_ms + transition_ms(ctx)
-        schema.save(tx, ctx.world, record)
+        if request.get("DeletionProtectionEnabled") is not None:
+            record["DeletionProtectionEnabled"] = request["DeletionProtectionEnabled"]
+        _change_shared(ctx, tx, record, request, now_ms)
+        # All but streams and protection is one setting of a global table.
+        for where, member in members(tx, ctx, record) if set(request) & SHARED else ():
+            schema.require_active(member, now_ms)
+            _change_billing(member, request, now_ms)
+            _change_shared(where, tx, member, request, now_ms)
         return record
 
     answer = describe(await ctx.store.write(work), now_ms)
     if set(request) - {"TableName", "DeletionProtectionEnabled"}:
         answer["TableStatus"] = "UPDATING"
     return {"TableDescription": answer}
+
+
+def _change_shared(ctx: Context, tx: Writer, record: Record, request: Input, now_ms: int) -> None:
+    """What the members of a global table share, but billing, is changed, and the record saved."""
+    _change_indexes(ctx, tx, record, request, now_ms)
+    set_encryption(ctx, record, request.get("SSESpecification"))
+    for member in ("TableClass", "OnDemandThroughput", "WarmThroughput"):
+        if request.get(member) is not None:
+            record[member] = request[member]
+    record["Creating"] = False
+    record["ActiveAtMs"] = now_ms + transition_ms(ctx)
+    schema.save(tx, ctx.world, record)
 
 
 def _change_billing(record: Record, request: Input, now_ms: int) -> None:

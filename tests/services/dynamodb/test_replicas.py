@@ -293,3 +293,41 @@ async def test_items_of_a_global_table_expire_in_every_region() -> None:
     await at(calls, EUROPE, "UpdateTimeToLive", TableName="music", TimeToLiveSpecification=off)
     described = await calls("DescribeTimeToLive", TableName="music")
     assert described["TimeToLiveDescription"] == {"TimeToLiveStatus": "DISABLED"}
+
+
+async def test_an_index_is_made_and_deleted_in_every_region() -> None:
+    calls = Calls()
+    await group(calls, EUROPE)
+    await put(calls, HERE, "x", 1)
+    await due(calls)
+    made = {
+        "IndexName": "songs",
+        "KeySchema": [{"AttributeName": "song", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    await at(
+        calls,
+        EUROPE,
+        "UpdateTable",
+        TableName="music",
+        AttributeDefinitions=[{"AttributeName": "song", "AttributeType": "S"}],
+        GlobalSecondaryIndexUpdates=[{"Create": made}],
+    )
+    for region in (HERE, EUROPE):
+        found = await at(calls, region, "Scan", TableName="music", IndexName="songs")
+        assert found["Count"] == 1
+    delete = [{"Delete": {"IndexName": "songs"}}]
+    await calls("UpdateTable", TableName="music", GlobalSecondaryIndexUpdates=delete)
+    table = (await at(calls, EUROPE, "DescribeTable", TableName="music"))["Table"]
+    assert [one["IndexName"] for one in table["GlobalSecondaryIndexes"]] == ["numbers"]
+
+
+async def test_protection_is_of_one_region() -> None:
+    calls = Calls()
+    await group(calls, EUROPE)
+    await at(calls, EUROPE, "UpdateTable", TableName="music", DeletionProtectionEnabled=True)
+    assert not (await calls("DescribeTable", TableName="music"))["Table"][
+        "DeletionProtectionEnabled"
+    ]
+    with pytest.raises(AwsError, match="in region eu-west-1 because it has deletion protection"):
+        await update(calls, "Delete", EUROPE)
