@@ -43,7 +43,8 @@ def _millis_of(value: Any) -> int:
         moment = moment_of(value).astimezone(UTC)
         return int(moment.replace(microsecond=0).timestamp()) * 1000 + moment.microsecond // 1000
     # To the microsecond first: a float is a little beside the millisecond that it stands for.
-    return round(value * 1_000_000) // 1000
+    micros: int = round(value * 1_000_000)
+    return micros // 1000
 
 
 @lru_cache(maxsize=4096)
