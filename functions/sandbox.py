@@ -125,6 +125,8 @@ class SandboxDriver:
         missing = ["outbound: the stack's endpoint only"]
         if self._cgroups.version:
             enforces.append("memory, share of the processor and number of processes (cgroups)")
+            # The kernel charges a page of /tmp to the group that wrote it: no mount changes that.
+            missing.append("memory for /tmp of its own: what is kept there counts as memory")
         else:
             enforces.append("memory (by looking every 20 ms)")
             missing.append(f"share of the processor: {self._cgroups.reason}")
