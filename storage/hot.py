@@ -107,10 +107,10 @@ class HotReader:
         return value
 
     def range(
-        self, start: bytes, stop: bytes, *, reverse: bool = False
+        self, start: bytes, stop: bytes, *, reverse: bool = False, expected: int = 0
     ) -> Iterator[tuple[bytes, bytes]]:
         self._begin()
-        return self._rows.range(start, stop, reverse=reverse)
+        return self._rows.range(start, stop, reverse=reverse, expected=expected)
 
     def _begin(self) -> None:
         if self.reads_database:

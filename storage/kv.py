@@ -31,11 +31,12 @@ class Reader(Protocol):
     def get(self, key: bytes) -> bytes | None: ...
 
     def range(
-        self, start: bytes, stop: bytes, *, reverse: bool = False
+        self, start: bytes, stop: bytes, *, reverse: bool = False, expected: int = 0
     ) -> Iterator[tuple[bytes, bytes]]:
         """Pairs with `start <= key < stop`, in key order, fetched as they are consumed.
 
         They are those of the moment of the call, whatever the `work` writes while it iterates.
+        `expected` is a hint of how many will be consumed.
         """
         ...
 

@@ -69,7 +69,7 @@ class _Pairs:
         return self._pairs.get(key)
 
     def range(
-        self, start: bytes, stop: bytes, *, reverse: bool = False
+        self, start: bytes, stop: bytes, *, reverse: bool = False, expected: int = 0
     ) -> Iterator[tuple[bytes, bytes]]:
         low, high = bisect.bisect_left(self._keys, start), bisect.bisect_left(self._keys, stop)
         at = range(high - 1, low - 1, -1) if reverse else range(low, high)

@@ -41,14 +41,15 @@ class Overlay:
         return any(start <= key < stop for start, stop in self.cleared)
 
     def range(
-        self, start: bytes, stop: bytes, *, reverse: bool = False
+        self, start: bytes, stop: bytes, *, reverse: bool = False, expected: int = 0
     ) -> Iterator[tuple[bytes, bytes]]:
         assert self._open, "a transaction is used after its work returned"
         if not self.pending and not self.cleared:
-            return self._checked(self._base.range(start, stop, reverse=reverse))
+            base = self._base.range(start, stop, reverse=reverse, expected=expected)
+            return self._checked(base)
         # Both are copied: a work may write while it iterates and still sees the range as it was.
         own = {key: value for key, value in self.pending.items() if start <= key < stop}
-        base = self._base.range(start, stop, reverse=reverse)
+        base = self._base.range(start, stop, reverse=reverse, expected=expected)
         return self._checked(_merged(base, own, tuple(self.cleared), reverse))
 
     def _checked(self, pairs: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:

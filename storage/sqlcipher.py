@@ -96,7 +96,7 @@ class Rows:
         return None if row is None else row[0]
 
     def range(
-        self, start: bytes, stop: bytes, *, reverse: bool = False
+        self, start: bytes, stop: bytes, *, reverse: bool = False, expected: int = 0
     ) -> Iterator[tuple[bytes, bytes]]:
         """Each chunk is a query of its own from the last key on: nothing stays open between."""
         rows_max = _CHUNK_ROWS_MIN
@@ -109,4 +109,6 @@ class Rows:
             last = rows[-1][0]
             start, stop = (start, last) if reverse else (last + b"\x00", stop)
             row_bytes = sum([len(value) for _, value in rows]) // len(rows) + 1
-            rows_max = max(1, min(rows_max * 4, _CHUNK_ROWS_MAX, _CHUNK_BYTES // row_bytes))
+            expected -= len(rows)
+            rows_max = expected if expected > 0 else rows_max * 4
+            rows_max = max(1, min(rows_max, _CHUNK_ROWS_MAX, _CHUNK_BYTES // row_bytes))

@@ -279,11 +279,11 @@ class _Batch:
             raise
 
     def range(
-        self, start: bytes, stop: bytes, *, reverse: bool = False
+        self, start: bytes, stop: bytes, *, reverse: bool = False, expected: int = 0
     ) -> Iterator[tuple[bytes, bytes]]:
         try:
             self.flush()
-            yield from self._rows.range(start, stop, reverse=reverse)
+            yield from self._rows.range(start, stop, reverse=reverse, expected=expected)
         except dbapi2.Error as error:
             self.failure = error
             raise

@@ -33,6 +33,8 @@ SEGMENTS_MAX = 1_000_000
 # What may be read on the event loop; a larger page is read again, on a thread.
 BRIEF_ITEMS_MAX = 128
 BRIEF_BYTES_MAX = 128 * 1024
+# More than a page can have: an item has at least two bytes.
+ITEMS_MAX = PAGE_BYTES_MAX
 
 _LEGACY = ("AttributesToGet", "ConditionalOperator")
 _READ_SHAPE = {
@@ -381,25 +383,30 @@ def _page(tx: Reader, place: tuple[bytes, bytes, bool], limit: int | None, *, br
     start, stop, backward = place
     if start >= stop:
         return Page()
-    return page_of(tx.range(start, stop, reverse=backward), limit, brief=brief)
+    pairs = tx.range(start, stop, reverse=backward, expected=limit or 0)
+    return page_of(pairs, limit, brief=brief)
 
 
 def page_of(pairs: Iterable[tuple[bytes, bytes]], limit: int | None, *, brief: bool) -> Page:
     """The first page of stored entries: as many as the limit and the page's size allow."""
     page = Page()
     raws = page.raws
-    for _, raw in pairs:
-        size = page.size_bytes + stored.size_of(raw)
+    add, size_of = raws.append, stored.size_of
+    most = limit or ITEMS_MAX
+    total = 0
+    for count, (_, raw) in enumerate(pairs, 1):
+        size = total + size_of(raw)
         if size > PAGE_BYTES_MAX and raws:
             page.last = raws[-1]
-            return page
-        page.size_bytes = size
-        raws.append(raw)
-        if limit is not None and len(raws) >= limit:
+            break
+        total = size
+        add(raw)
+        if count >= most:
             page.last = raw
-            return page
-        if brief and (size > BRIEF_BYTES_MAX or len(raws) > BRIEF_ITEMS_MAX):
+            break
+        if brief and (total > BRIEF_BYTES_MAX or count > BRIEF_ITEMS_MAX):
             raise TooMuchForTheLoop
+    page.size_bytes = total
     return page
 
 

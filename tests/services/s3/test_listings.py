@@ -132,7 +132,7 @@ async def test_a_folder_costs_one_seek(s3: S3World, monkeypatch: pytest.MonkeyPa
                 self.get = tx.get
                 self.tx = tx
 
-            def range(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Any:
+            def range(self, start: bytes, stop: bytes, **hints: Any) -> Any:
                 for pair in self.tx.range(start, stop):
                     read.append(pair[0])
                     yield pair
