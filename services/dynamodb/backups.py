@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/backuprestore_HowItWorks.html
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,9 @@ from fogbank.storage.kv import Reader, Writer
 from fogbank.storage.outbox import Event, RetryLater
 
 BACKUPS_PAGE_MAX = 100
+# Times have years of four digits.
+SECONDS_MAX = 253_402_300_799
+_YEAR_ONE_S = 62_135_596_800
 
 _CREATE_SHAPE = {"TableName!": STRING, "BackupName!": STRING}
 _ARN_SHAPE = {"BackupArn!": STRING}
@@ -179,7 +182,8 @@ async def expire_backup(ctx: Context, event: Event) -> None:
 
 def time_text(at_ms: int) -> str:
     """A time as AWS prints it in messages."""
-    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=max(at_ms // 1000, -_YEAR_ONE_S))
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @service.operation("ListBackups")
@@ -249,5 +253,7 @@ def moment_ms(given: Any) -> int | None:
     if given is None:
         return None
     if isinstance(given, bool) or not isinstance(given, int | float):
+        raise unexpected(given)
+    if not -SECONDS_MAX <= given <= SECONDS_MAX:
         raise unexpected(given)
     return round(given * 1000)
