@@ -267,7 +267,7 @@ def _column(terms: Terms) -> Path:
 
 def _ordering(terms: Terms) -> Ordering:
     path = terms.path()
-    if len(path) > 1:
+    if len(path) != 1:
         raise malformed("Unexpected path component")
     descending = terms.cursor.accept("DESC")
     if not descending:
