@@ -158,6 +158,9 @@ class Settings:
     function_concurrency_max: int = _one(
         1000, "function environments that may run at once", unit="environments"
     )
+    dynamodb_throttle: bool = _one(
+        False, "tables refuse what exceeds their throughput, as AWS's do, so that retries are tried"
+    )
     requests_max: int = _one(2000, "requests in progress at once; more get 503", unit="requests")
     trace_spans_max: int = _one(20_000, "newest spans kept for the trace view", unit="spans")
     log_lines_max: int = _one(5_000, "newest log lines kept for `fogbank logs`", unit="lines")

@@ -113,6 +113,7 @@ async def _serve(
             traces=TraceBuffer(ids, settings.trace_spans_max),
             catalog=Catalog(),
             endpoint=endpoint,
+            options={"dynamodb_throttle": settings.dynamodb_throttle},
         )
         gateway = Gateway(
             stack,

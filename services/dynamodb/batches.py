@@ -5,7 +5,12 @@ from typing import Any
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema, stored, values
 from fogbank.services.dynamodb.capacity import consumed, read_units, wanted
-from fogbank.services.dynamodb.errors import ValidationException, missing
+from fogbank.services.dynamodb.errors import (
+    ProvisionedThroughputExceededException,
+    ThrottlingException,
+    ValidationException,
+    missing,
+)
 from fogbank.services.dynamodb.items import (
     NAMES,
     Change,
@@ -24,7 +29,9 @@ from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, STRING, check
+from fogbank.services.dynamodb.throttling import READ, WRITE, Meter, meter_of
 from fogbank.services.dynamodb.values import Item
+from fogbank.services.errors import AwsError
 from fogbank.storage.kv import Reader, Writer
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
@@ -75,6 +82,8 @@ class _Wanted:
         self.units = 0.0
         self.left: list[Item] = []
         self.table: Table | None = None
+        self.served = False
+        self.refusal: AwsError | None = None
 
 
 def _refuse_duplicates(keys: list[Item]) -> None:
@@ -101,8 +110,11 @@ async def batch_get_item(ctx: Context, request: Input) -> Output:
         raise ValidationException("Too many items requested for the BatchGetItem call")
     tables = [_Wanted(ctx, given, one) for given, one in request["RequestItems"].items()]
     now_ms = ctx.clock.now_ms()
+    meter = meter_of(ctx)
 
     def work(tx: Reader) -> None:
+        if meter is not None:
+            meter.begin()
         for one in tables:
             one.items, one.left, one.units = [], [], 0.0
             one.table = schema.load(tx, schema.table_key(ctx.world, one.name), now_ms)
@@ -110,9 +122,12 @@ async def batch_get_item(ctx: Context, request: Input) -> Output:
                 check_key(one.table, key)
         room = ANSWER_BYTES_MAX
         for one in tables:
-            room = _fill(tx, one, room)
+            room = _fill(tx, one, room, meter)
+        _refuse_all_throttled(meter, len(tables), [one.refusal for one in tables if not one.served])
 
     await ctx.store.read(work)
+    if meter is not None:
+        meter.settle()
     answer: Output = {
         "Responses": {one.given: one.items for one in tables},
         "UnprocessedKeys": {
@@ -127,18 +142,43 @@ async def batch_get_item(ctx: Context, request: Input) -> Output:
     return answer
 
 
-def _fill(tx: Reader, one: _Wanted, room: int) -> int:
+def _refuse_all_throttled(meter: Meter | None, parts: int, refusals: list[AwsError | None]) -> None:
+    """A batch of which nothing could be done for want of throughput fails as a whole."""
+    if meter is not None and len(refusals) == parts and refusals[0] is not None:
+        raise refusals[0]
+
+
+def _refusal(meter: Meter | None, table: Table, kind: str) -> AwsError | None:
+    if meter is None:
+        return None
+    try:
+        meter.admit(table, kind)
+    except (ProvisionedThroughputExceededException, ThrottlingException) as error:
+        return error
+    return None
+
+
+def _fill(tx: Reader, one: _Wanted, room: int, meter: Meter | None) -> int:
     """The items of one table, as many as the answer has room for; the others are left."""
     assert one.table is not None
     consistent = bool(one.request.get("ConsistentRead"))
+    one.served, one.refusal = False, None
     for key in one.keys:
+        one.refusal = _refusal(meter, one.table, READ)
+        if one.refusal is not None:
+            one.left.append(key)
+            continue
         raw = tx.get(item_key(one.table, key))
         size = 0 if raw is None else stored.size_of(raw)
         if size > room:
             one.left.append(key)
             continue
         room -= size
-        one.units += read_units(size, consistent=consistent)
+        one.served = True
+        units = read_units(size, consistent=consistent)
+        one.units += units
+        if meter is not None:
+            meter.spend(one.table, READ, units)
         if raw is not None:
             item = stored.open_(raw)
             one.items.append(item if one.projection is None else one.projection.of(item, one.scope))
@@ -166,18 +206,40 @@ async def batch_write_item(ctx: Context, request: Input) -> Output:
                 "The batch write request list for a table cannot be null or empty: " + given
             )
     moment = moment_of(ctx)
+    meter = meter_of(ctx)
+    left: dict[str, list[dict[str, Any]]] = {}
 
     def work(tx: Writer) -> list[tuple[str, Table, list[tuple[Item, Change]]]]:
         result = []
+        left.clear()
+        refused: list[AwsError | None] = []
+        if meter is not None:
+            meter.begin()
         for given, name, writes in works:
             table = schema.load(tx, schema.table_key(ctx.world, name), moment.now_ms)
             _refuse_same_item(table, [item for item, _ in writes])
-            changes = [(item, one(tx, table, moment)) for item, one in writes]
+            changes = []
+            for request_, (item, one) in zip(batches[given], writes, strict=True):
+                refusal = _refusal(meter, table, WRITE)
+                if refusal is not None:
+                    refused.append(refusal)
+                    left.setdefault(given, []).append(request_)
+                    continue
+                change = one(tx, table, moment)
+                if meter is not None:
+                    for name_, units in change.index_units.items():
+                        is_global = table.index(name_).is_global
+                        meter.spend(table, WRITE, units, name_ if is_global else "")
+                    meter.spend(table, WRITE, write_cost(change))
+                changes.append((item, change))
             result.append((given, table, changes))
+        _refuse_all_throttled(meter, sum(map(len, batches.values())), refused)
         return result
 
     done = await ctx.store.write(work)
-    return _written(request, done)
+    if meter is not None:
+        meter.settle()
+    return {**_written(request, done), "UnprocessedItems": left}
 
 
 def _write_of(given: dict[str, Any]) -> tuple[Item, Work]:

@@ -98,6 +98,14 @@ class AccessDeniedException(AwsError):
         )
 
 
+class ProvisionedThroughputExceededException(AwsError):
+    code = "ProvisionedThroughputExceededException"
+
+
+class ThrottlingException(AwsError):
+    code = "ThrottlingException"
+
+
 class ExpiredIteratorException(AwsError):
     code = "ExpiredIteratorException"
 

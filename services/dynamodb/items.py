@@ -20,6 +20,7 @@ from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, STRING, check
+from fogbank.services.dynamodb.throttling import READ, WRITE, Meter, meter_of
 from fogbank.services.dynamodb.updates import Update, update
 from fogbank.services.dynamodb.values import ITEM_BYTES_MAX, Item
 from fogbank.storage.kv import Reader, Writer
@@ -217,7 +218,22 @@ Work = Callable[[Writer, Table, Moment], Change]
 async def _write(ctx: Context, name: str, work: Work) -> Change:
     key = schema.table_key(ctx.world, name)
     moment = moment_of(ctx)
+    meter = meter_of(ctx)
+    if meter is not None:
+        change = await ctx.store.write(lambda tx: metered(tx, key, work, moment, meter))
+        meter.settle()
+        return change
     return await ctx.store.write(lambda tx: work(tx, schema.load(tx, key, moment.now_ms), moment))
+
+
+def metered(tx: Writer, key: bytes, work: Work, moment: Moment, meter: Meter) -> Change:
+    """The write, when there is throughput for it."""
+    meter.begin()
+    table = schema.load(tx, key, moment.now_ms)
+    meter.admit(table, WRITE)
+    change = work(tx, table, moment)
+    meter.write(table, write_cost(change), change.index_units)
+    return change
 
 
 def check_return_values(request: Input) -> None:
@@ -298,14 +314,20 @@ async def get_item(ctx: Context, request: Input) -> Output:
     scope.finish()
     record_key = schema.table_key(ctx.world, name)
     now_ms = ctx.clock.now_ms()
+    meter = meter_of(ctx)
 
     def work(tx: Reader) -> tuple[Table, bytes | None]:
         table = schema.load(tx, record_key, now_ms)
         check_key(table, wanted_key)
+        if meter is not None:
+            meter.admit(table, READ)
         return table, tx.get(item_key(table, wanted_key))
 
     table, raw = await ctx.store.read(work, brief=True)
     mode = wanted(request)
+    if meter is not None:
+        meter.spend(table, READ, read_cost(request, raw))
+        meter.settle()
     if raw is not None and chosen is None and mode is None:
         return {"__raw__": b'{"Item":' + stored.json_of(raw) + b"}"}
     answer: Output = {}
@@ -313,7 +335,10 @@ async def get_item(ctx: Context, request: Input) -> Output:
         item = stored.open_(raw)
         answer["Item"] = item if chosen is None else chosen.of(item, scope)
     if mode:
-        size = 0 if raw is None else stored.size_of(raw)
-        units = read_units(size, consistent=bool(request.get("ConsistentRead")))
-        answer["ConsumedCapacity"] = consumed(table, mode, units)
+        answer["ConsumedCapacity"] = consumed(table, mode, read_cost(request, raw))
     return answer
+
+
+def read_cost(request: Input, raw: bytes | None) -> float:
+    size = 0 if raw is None else stored.size_of(raw)
+    return read_units(size, consistent=bool(request.get("ConsistentRead")))

@@ -23,6 +23,7 @@ from fogbank.services.dynamodb.schema import Index, Table, key_item
 from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, INTEGER, STRING, check
+from fogbank.services.dynamodb.throttling import READ, meter_of
 from fogbank.services.dynamodb.values import Item, kind_of
 from fogbank.storage.keys import after
 from fogbank.storage.kv import Reader
@@ -324,21 +325,32 @@ Place = Callable[[Table, Index | None], tuple[bytes, bytes, bool]]
 async def _read(ctx: Context, name: str, reading: Reading, place: Place) -> Output:
     record_key = schema.table_key(ctx.world, name)
     now_ms = ctx.clock.now_ms()
+    meter = meter_of(ctx)
 
     def work(tx: Reader, *, brief: bool) -> Output:
         table = schema.load(tx, record_key, now_ms)
         index = _index_of(reading, table)
+        metered = index.name if index is not None and index.is_global else ""
+        if meter is not None:
+            meter.begin()
+            meter.admit(table, READ, metered)
         start, stop, backward = place(table, index)
         fetch = fetches(reading, index)
         page = _page(tx, (start, stop, backward), reading.request.get("Limit"), brief=brief)
         if fetch:
             page.raws = [fetched(tx, table, page, raw) for raw in page.raws]
+        if meter is not None:
+            size = page.size_bytes + page.fetched_bytes
+            meter.spend(table, READ, read_units(size, consistent=reading.consistent), metered)
         return _answer(reading, table, index, page)
 
     try:
-        return await ctx.store.read(lambda tx: work(tx, brief=True), brief=True)
+        answer = await ctx.store.read(lambda tx: work(tx, brief=True), brief=True)
     except TooMuchForTheLoop:
-        return await ctx.store.read(lambda tx: work(tx, brief=False))
+        answer = await ctx.store.read(lambda tx: work(tx, brief=False))
+    if meter is not None:
+        meter.settle()
+    return answer
 
 
 def _index_of(reading: Reading, table: Table) -> Index | None:

@@ -17,6 +17,8 @@ from fogbank.services.dynamodb.errors import (
     ConditionalCheckFailedException,
     DuplicateItemException,
     IdempotentParameterMismatchException,
+    ProvisionedThroughputExceededException,
+    ThrottlingException,
     TransactionCanceledException,
     ValidationException,
     missing,
@@ -46,6 +48,7 @@ from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import STRING, check
 from fogbank.services.dynamodb.stream_records import size_of
+from fogbank.services.dynamodb.throttling import READ, WRITE, Meter, meter_of
 from fogbank.services.dynamodb.updates import update
 from fogbank.services.dynamodb.values import Item
 from fogbank.storage.keys import pack, span, unpack
@@ -99,6 +102,7 @@ async def transact_write_items(ctx: Context, request: Input) -> Output:
     actions = [_action(ctx, one) for one in request["TransactItems"]]
     check_total(sum(action.size_bytes for action in actions))
     moment = moment_of(ctx)
+    meter = meter_of(ctx)
     token = request.get("ClientRequestToken")
 
     def work(tx: Writer) -> list[Change] | None:
@@ -106,9 +110,11 @@ async def transact_write_items(ctx: Context, request: Input) -> Output:
             ctx, tx, token, request["TransactItems"], moment.now_ms
         ):
             return None
-        return run(tx, actions, moment)
+        return run(tx, actions, moment, meter)
 
     changes = await ctx.store.write(work)
+    if meter is not None and changes is not None:
+        meter.settle()
     return _written(request, actions, changes)
 
 
@@ -199,15 +205,25 @@ _BUILDERS: dict[str, Callable[[Input], tuple[Item, Work]]] = {
 }
 
 
-def run(tx: Writer, actions: list[Action], moment: Moment) -> list[Change]:
+def run(
+    tx: Writer, actions: list[Action], moment: Moment, meter: Meter | None = None
+) -> list[Change]:
     """Every action is done; raises TransactionCanceledException, with a reason for each, if not."""
     tables = [schema.load(tx, action.record_key, moment.now_ms) for action in actions]
     refuse_duplicates(tables, [action.item for action in actions])
     changes: list[Change] = []
     reasons: list[dict[str, Any]] = []
+    if meter is not None:
+        meter.begin()
     for action, table in zip(actions, tables, strict=True):
         try:
-            changes.append(action.work(tx, table, moment))
+            if meter is not None:
+                meter.admit(table, WRITE)
+            change = action.work(tx, table, moment)
+            if meter is not None:
+                units = {name: 2 * some for name, some in change.index_units.items()}
+                meter.write(table, 2 * write_cost(change), units)
+            changes.append(change)
             reasons.append({"Code": "None"})
         except ConditionalCheckFailedException as error:
             reasons.append(
@@ -217,6 +233,10 @@ def run(tx: Writer, actions: list[Action], moment: Moment) -> list[Change]:
             reasons.append({"Code": "DuplicateItem", "Message": error.message})
         except ValidationException as error:
             reasons.append({"Code": "ValidationError", "Message": error.message})
+        except ProvisionedThroughputExceededException as error:
+            reasons.append({"Code": "ProvisionedThroughputExceeded", "Message": error.message})
+        except ThrottlingException as error:
+            reasons.append({"Code": "ThrottlingError", "Message": error.message})
     if len(changes) < len(actions):
         raise TransactionCanceledException(reasons)
     check_total(sum(stored.size_of(change.new) for change in changes if change.new is not None))
@@ -313,6 +333,7 @@ async def transact_get_items(ctx: Context, request: Input) -> Output:
     _check_count(request["TransactItems"])
     gets = [_get(ctx, one["Get"]) for one in request["TransactItems"]]
     now_ms = ctx.clock.now_ms()
+    meter = meter_of(ctx)
 
     def work(tx: Reader) -> list[tuple[Table, bytes | None]]:
         tables = [schema.load(tx, one.record_key, now_ms) for one in gets]
@@ -321,9 +342,15 @@ async def transact_get_items(ctx: Context, request: Input) -> Output:
         for one, table in zip(gets, tables, strict=True):
             try:
                 check_key(table, one.key)
+                if meter is not None:
+                    meter.admit(table, READ)
                 reasons.append({"Code": "None"})
             except ValidationException as error:
                 reasons.append({"Code": "ValidationError", "Message": error.message})
+            except ProvisionedThroughputExceededException as error:
+                reasons.append({"Code": "ProvisionedThroughputExceeded", "Message": error.message})
+            except ThrottlingException as error:
+                reasons.append({"Code": "ThrottlingError", "Message": error.message})
         if any(reason["Code"] != "None" for reason in reasons):
             raise TransactionCanceledException(reasons)
         return [
@@ -333,6 +360,11 @@ async def transact_get_items(ctx: Context, request: Input) -> Output:
 
     found = await ctx.store.read(work)
     check_total(sum(stored.size_of(raw) for _, raw in found if raw is not None))
+    if meter is not None:
+        for table, raw in found:
+            size = 0 if raw is None else stored.size_of(raw)
+            meter.spend(table, READ, 2 * read_units(size, consistent=True))
+        meter.settle()
     answer: Output = {"Responses": []}
     for one, (_, raw) in zip(gets, found, strict=True):
         if raw is None:
