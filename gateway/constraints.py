@@ -124,7 +124,17 @@ _IAM_NAMES = (
 MANNERS: dict[str, Manners] = {
     "apigateway": Manners(payload_prefix=True),
     # TableName may be an ARN; the name itself is judged by `_dynamodb`.
-    "dynamodb": Manners(first=_dynamodb, terse=frozenset({"Query", "BatchGetItem"})),
+    "dynamodb": Manners(
+        first=_dynamodb,
+        terse=frozenset({"Query", "BatchGetItem"}),
+        # Items and keys: the service measures them anyway.
+        own_shapes=frozenset(
+            (
+                *("AttributeValue", "AttributeMap", "Key", "MapAttributeValue"),
+                *("PutItemInputAttributeMap", "ExpressionAttributeValueMap"),
+            )
+        ),
+    ),
     "iam": Manners(ValidationError, pattern_texts=(_IAM_NAMES,)),
     # Runtimes come and go faster than models: every name is accepted, the service says the rest.
     "lambda": Manners(elements_not_null=True, own_shapes=frozenset({"Runtime"})),

@@ -14,6 +14,7 @@ Item = dict[str, Value]
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 ITEM_BYTES_MAX = 400 * 1024
+NAME_BYTES_MAX = 65_535
 DEPTH_MAX = 32
 _CONTAINER_BYTES = 3
 
@@ -37,7 +38,17 @@ def item(raw: Any) -> tuple[Item, int]:
         else:
             result[name], size = value(member, 0)
         total += size + text_size(name)
+    if total > NAME_BYTES_MAX:
+        _check_names(result)
     return result, total
+
+
+def _check_names(named: Item) -> None:
+    for name in named:
+        if text_size(name) > NAME_BYTES_MAX:
+            raise ValidationException(
+                _INVALID + f"Attribute name exceeds the maximum length of {NAME_BYTES_MAX} bytes"
+            )
 
 
 def value(raw: Any, depth: int = 0) -> tuple[Value, int]:
