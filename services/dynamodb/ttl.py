@@ -28,6 +28,8 @@ from fogbank.storage.kv import Reader, Writer
 from fogbank.storage.outbox import Event
 
 SLICE_ITEMS = 200
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html
+CHANGE_MS = 3600 * 1000
 _DESCRIBE_SHAPE = {"TableName!": STRING}
 _UPDATE_SHAPE = {
     "TableName!": STRING,
@@ -74,6 +76,11 @@ async def update_time_to_live(ctx: Context, request: Input) -> Output:
         if bool(live) == wanted["Enabled"]:
             state = "enabled" if live else "disabled"
             raise ValidationException(f"TimeToLive is already {state}")
+        if now_ms < record.get("TimeToLiveChangedMs", -CHANGE_MS) + CHANGE_MS:
+            raise ValidationException(
+                "Time to live has been modified multiple times within a fixed interval"
+            )
+        record["TimeToLiveChangedMs"] = now_ms
         # A global table's items expire alike in every region.
         for where, member in ((ctx, record), *members(tx, ctx, record)):
             switch(where, tx, member, attribute if wanted["Enabled"] else None)

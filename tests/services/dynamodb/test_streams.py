@@ -227,3 +227,17 @@ async def test_ttl_is_described_and_enabled_once() -> None:
     }
     with pytest.raises(AwsError, match="TimeToLive is already enabled"):
         await calls("UpdateTimeToLive", TableName="music", TimeToLiveSpecification=spec)
+
+
+async def test_ttl_changes_once_an_hour() -> None:
+    calls = await Streamed().start()
+    spec = {"Enabled": True, "AttributeName": "ttl"}
+    off = {**spec, "Enabled": False}
+    await calls("UpdateTimeToLive", TableName="music", TimeToLiveSpecification=spec)
+    calls.clock.advance(3599)
+    with pytest.raises(AwsError, match="modified multiple times within a fixed interval"):
+        await calls("UpdateTimeToLive", TableName="music", TimeToLiveSpecification=off)
+    calls.clock.advance(1)
+    await calls("UpdateTimeToLive", TableName="music", TimeToLiveSpecification=off)
+    described = await calls("DescribeTimeToLive", TableName="music")
+    assert described == {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
