@@ -73,6 +73,16 @@ def failure_of(error: BaseException) -> StoreFailed:
     return StoreFailed(f"the database refused: {error}")
 
 
+async def hopping(connector: Callable[[], Any]) -> HopConnection:
+    """A connection with a thread of its own.
+
+    The thread does not keep a process alive: what it has not committed, nobody was told of.
+    """
+    connection = HopConnection(connector, 64)
+    connection._thread.daemon = True
+    return await connection
+
+
 def hop(connection: HopConnection, function: Callable[[], None]) -> None:
     """Run `function` on the connection's thread, after what was given to it before.
 

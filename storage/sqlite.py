@@ -10,7 +10,7 @@ from typing import Any
 from aiosqlite.core import Connection as HopConnection
 from sqlcipher3 import dbapi2
 
-from fogbank.storage.hot import HotPairs, HotReader, Stale
+from fogbank.storage.hot import ABSENT, BoundedPairs, HotPairs, HotReader, Stale
 from fogbank.storage.kv import Reader, StoreClosed, StoreFailed, T, Writer
 from fogbank.storage.overlay import Overlay
 from fogbank.storage.sqlcipher import (
@@ -21,6 +21,7 @@ from fogbank.storage.sqlcipher import (
     connect,
     failure_of,
     hop,
+    hopping,
 )
 
 # Bounds of one commit: they bound how long the first of its callers waits for the last.
@@ -31,7 +32,17 @@ READERS = 3
 CHECKPOINT_BYTES = 16 << 20
 _WRITER_CACHE_KIB, _READER_CACHE_KIB, _BRIEF_CACHE_KIB = 32 << 10, 8 << 10, 32 << 10
 
-_PUT = "INSERT INTO pairs (k, v) VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v"
+# The writer's thread gives up the interpreter lock for each statement, and waits for it while the
+# event loop computes. So it asks the database for little, and writes many rows in one statement.
+_ROWS_AT_ONCE = (64, 16, 4, 1)
+_PUTS = {
+    rows: "INSERT INTO pairs (k, v) VALUES "
+    + ", ".join(["(?, ?)"] * rows)
+    + " ON CONFLICT (k) DO UPDATE SET v = excluded.v"
+    for rows in _ROWS_AT_ONCE
+}
+# What the writer remembers of what it read and wrote: records of tables and buckets, old items.
+KNOWN_BYTES_MAX = 8 << 20
 _DELETE = "DELETE FROM pairs WHERE k = ?"
 _DELETE_RANGE = "DELETE FROM pairs WHERE k >= ? AND k < ?"
 
@@ -84,7 +95,7 @@ class SqliteStore:
         opened: list[HopConnection] = []
         try:
             for cache_kib in (_WRITER_CACHE_KIB, 1 << 10, *[_READER_CACHE_KIB] * READERS):
-                opened.append(await HopConnection(connector(cache_kib), 64))
+                opened.append(await hopping(connector(cache_kib)))
             brief = connect(path, key, durability, cache_kib=_BRIEF_CACHE_KIB)
         except BaseException:
             for connection in opened:
@@ -259,8 +270,9 @@ class _PoolReader:
 class _Batch:
     """What a `work` of a group reads: the works before it, then the database."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, known: BoundedPairs) -> None:
         self._rows = rows
+        self._known = known
         self.pending: dict[bytes, bytes | None] = {}
         # All that the group writes; None when it cannot be told key by key.
         self.written: dict[bytes, bytes | None] | None = {}
@@ -272,6 +284,18 @@ class _Batch:
     def get(self, key: bytes) -> bytes | None:
         if key in self.pending:
             return self.pending[key]
+        if self.written is None:
+            return self._read(key)
+        if key in self.written:
+            return self.written[key]
+        found = self._known.find(key)
+        if found is ABSENT:
+            found = self._read(key)
+            self._known.add(key, found)
+        assert found is None or isinstance(found, bytes)
+        return found
+
+    def _read(self, key: bytes) -> bytes | None:
         try:
             return self._rows.get(key)
         except dbapi2.Error as error:
@@ -307,8 +331,12 @@ class _Batch:
         written = sorted(self.pending.items())
         self.pending = {}
         puts = [pair for pair in written if pair[1] is not None]
-        if puts:
-            self._rows.cursor.executemany(_PUT, puts)
+        at = 0
+        for rows in _ROWS_AT_ONCE:
+            while len(puts) - at >= rows:
+                row_values = [part for pair in puts[at : at + rows] for part in pair]
+                self._rows.cursor.execute(_PUTS[rows], row_values)
+                at += rows
         if len(puts) < len(written):
             gone = [(key,) for key, value in written if value is None]
             self._rows.cursor.executemany(_DELETE, gone)
@@ -333,6 +361,7 @@ class _Writer:
         self._checkpointing = False
         self._rest_due = False
         self.hot = HotPairs()
+        self._known = BoundedPairs(KNOWN_BYTES_MAX)
 
     def submit(self, work: Callable[[Writer], Any], future: asyncio.Future[Any]) -> None:
         self._queue.append((work, future))
@@ -355,7 +384,7 @@ class _Writer:
         """All works of the group are durable, or none is; the loop is told each one's outcome."""
         outcomes: list[_Outcome] = []
         cursor = self._rows.cursor
-        batch = _Batch(self._rows)
+        batch = _Batch(self._rows, self._known)
         begun = False
         try:
             cursor.execute("BEGIN IMMEDIATE")
@@ -380,6 +409,7 @@ class _Writer:
             outcomes = [(future, None, failure_of(error), []) for future, *_ in outcomes]
             self._tell(outcomes, None, begun)
             return
+        self._known.committed(batch.written)
         pairs = 1 if batch.written is None else len(batch.written)
         self._logged_bytes += batch.size_bytes + PAGE_BYTES * (1 + pairs)
         self._tell(outcomes, batch.written, begun)
