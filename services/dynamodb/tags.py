@@ -7,7 +7,6 @@ from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema
 from fogbank.services.dynamodb.definitions import merged_tags
 from fogbank.services.dynamodb.errors import (
-    AccessDeniedException,
     ResourceNotFoundException,
     ValidationException,
 )
@@ -16,9 +15,6 @@ from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import STRING, check
 from fogbank.services.dynamodb.tables import TAGS
 from fogbank.storage.kv import Reader, Writer
-
-# The account of callers whose access key names none.
-NOBODY = "000000000000"
 
 _LIST_SHAPE = {"ResourceArn!": STRING, "NextToken": STRING}
 _TAG_SHAPE = {"ResourceArn!": STRING, "Tags!": TAGS}
@@ -90,22 +86,11 @@ async def untag_resource(ctx: Context, request: Input) -> Output:
 
 @service.operation("ListTagsOfResource")
 async def list_tags_of_resource(ctx: Context, request: Input) -> Output:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListTagsOfResource.html
-
-    An ARN of the default account whose table is absent is refused: account 000000000000 is
-    nobody's, so that AWS answers AccessDeniedException for every ARN of it.
-    """
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListTagsOfResource.html"""
     check(request, _LIST_SHAPE)
     arn = request["ResourceArn"]
 
     def work(tx: Reader) -> list[dict[str, Any]]:
-        try:
-            return _load(tx, ctx, arn, "ListTagsOfResource").get("Tags") or []
-        except ResourceNotFoundException:
-            if ctx.world.account != NOBODY:
-                raise
-            raise AccessDeniedException(
-                ctx.caller.arn, "ListTagsOfResource", arn, foreign=True
-            ) from None
+        return _load(tx, ctx, arn, "ListTagsOfResource").get("Tags") or []
 
     return {"Tags": await ctx.store.read(work, brief=True)}
