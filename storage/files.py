@@ -8,11 +8,12 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiofiles.os
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -75,8 +76,8 @@ class StagedFile:
 class FileBlobs:
     """Files live at `folder/aa/<id>`; what the store knows of each is a record of its own.
 
-    Plain `os` calls on threads of its own, not aiofiles: sealing, writing and syncing a batch is
-    one hop here, and would be one for each call there.
+    aiofiles removes files. All else is plain `os` calls on threads of its own: sealing, writing and
+    syncing a batch is one hop here, and would be one for each call there.
     """
 
     def __init__(
@@ -347,13 +348,11 @@ class FileBlobs:
             if not due:
                 return removed
             gone = [entry for entry in due if not self._held[entry[1]]]
-            await self._in_thread(self._unlink_all, [blob_id for _, blob_id in gone])
+            for _, blob_id in gone:
+                with suppress(FileNotFoundError):
+                    await aiofiles.os.remove(self._path(blob_id))
             await self._store.write(lambda tx: self._forget(tx, due, gone, now_ms))  # noqa: B023
             removed += len(gone)
-
-    def _unlink_all(self, ids: list[str]) -> None:
-        for blob_id in ids:
-            self._path(blob_id).unlink(missing_ok=True)
 
     def _forget(
         self,

@@ -212,14 +212,14 @@ def test_two_qualifiers_must_agree(functions: Any) -> None:
 
 
 def test_an_update_of_the_configuration_keeps_the_rest(functions: Any, deploy: Deploy) -> None:
-    deploy("f", MemorySize=256, Environment={"Variables": {"A": "1"}})
+    deploy("f", MemorySize=256, Environment={"Variables": {"MODE": "1"}})
     functions.get_function(FunctionName="f")
     answer = functions.update_function_configuration(
         FunctionName="f", Timeout=10, Description="new", Runtime="python3.12"
     )
     assert answer["LastUpdateStatus"] == "InProgress"
     assert answer["LastUpdateStatusReasonCode"] == "Creating"
-    assert (answer["MemorySize"], answer["Environment"]) == (256, {"Variables": {"A": "1"}})
+    assert (answer["MemorySize"], answer["Environment"]) == (256, {"Variables": {"MODE": "1"}})
     found = functions.get_function_configuration(FunctionName="f")
     assert (found["Timeout"], found["Runtime"]) == (10, "python3.12")
     assert found["LastUpdateStatus"] == "Successful"

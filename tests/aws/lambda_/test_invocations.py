@@ -218,10 +218,11 @@ def test_new_code_runs_from_then_on(functions: Any, deploy: Deploy) -> None:
 
 
 def test_new_variables_are_seen_from_then_on(functions: Any, deploy: Deploy) -> None:
-    code = "import os\ndef handler(event, context): return os.environ.get('A')"
+    code = "import os\ndef handler(event, context): return os.environ.get('MODE')"
     deploy("f", code)
     assert run(functions) is None
-    functions.update_function_configuration(FunctionName="f", Environment={"Variables": {"A": "b"}})
+    changed = {"Variables": {"MODE": "b"}}
+    functions.update_function_configuration(FunctionName="f", Environment=changed)
     assert run(functions) == "b"
 
 
