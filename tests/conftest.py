@@ -1,13 +1,20 @@
 """Fixtures that every layer's tests share."""
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.stack import RunningStack, new_root
+
+# A change is judged by the same examples each time it is judged; searching is for one's own machine.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 _accounts = itertools.count(100_000_000_000)
 
