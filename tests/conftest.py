@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from tests.stack import RunningStack, new_root
 
-# A change is judged by the same examples each time it is judged; searching is for one's own machine.
+# CI judges a change by the same examples each time; searching for new ones is for one's own machine.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
