@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from tests.stack import RunningStack, new_root
 
-# CI judges a change by the same examples each time; searching for new ones is for one's own machine.
+# CI judges by the same examples each time; searching for new ones is for one's own machine.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
