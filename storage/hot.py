@@ -14,49 +14,14 @@ from fogbank.storage.sqlcipher import Rows
 HOT_BYTES_MAX = 32 << 20
 _VALUE_BYTES_MAX = 64 << 10
 _PAIR_OVERHEAD_BYTES = 200
-ABSENT: Final = object()
+_ABSENT: Final = object()
 
 
 class Stale(BaseException):
     """A snapshot may be newer than the hot pairs: the work is run again, on the database alone."""
 
 
-class BoundedPairs:
-    """Pairs by key, None for a key that is known to be absent; the oldest make room."""
-
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
-        # A plain dict looks for its first entry past all that were taken from its front.
-        self._pairs: OrderedDict[bytes, bytes | None] = OrderedDict()
-        self._size_bytes = 0
-
-    def find(self, key: bytes) -> object:
-        """The value, None when it is known that there is none, ABSENT when nothing is known."""
-        return self._pairs.get(key, ABSENT)
-
-    def add(self, key: bytes, value: bytes | None) -> None:
-        old = self._pairs.pop(key, ABSENT)
-        if old is not ABSENT:
-            self._size_bytes -= _size(key, old)
-        if value is not None and len(value) > _VALUE_BYTES_MAX:
-            return
-        self._pairs[key] = value
-        self._size_bytes += _size(key, value)
-        while self._size_bytes > self._bytes_max:
-            oldest, value = self._pairs.popitem(last=False)
-            self._size_bytes -= _size(oldest, value)
-
-    def committed(self, written: dict[bytes, bytes | None] | None) -> None:
-        """A commit changed these pairs; None: it changed what cannot be told key by key."""
-        if written is None:
-            self._pairs.clear()
-            self._size_bytes = 0
-            return
-        for key, value in written.items():
-            self.add(key, value)
-
-
-class HotPairs(BoundedPairs):
+class HotPairs:
     """What the database held after the last commit that the event loop was told of.
 
     Used on the event loop only, but for `commit_begins`. A commit is visible to other connections
@@ -66,7 +31,9 @@ class HotPairs(BoundedPairs):
     """
 
     def __init__(self) -> None:
-        super().__init__(HOT_BYTES_MAX)
+        # A plain dict looks for its first entry past all that were taken from its front.
+        self._pairs: OrderedDict[bytes, bytes | None] = OrderedDict()
+        self._size_bytes = 0
         self._begun = 0
         self._settled = 0
         self._shown = 0
@@ -78,7 +45,12 @@ class HotPairs(BoundedPairs):
     def commit_settled(self, written: dict[bytes, bytes | None] | None) -> None:
         """The loop is told of a commit and of what it wrote; None: of what cannot be told."""
         self._settled += 1
-        self.committed(written)
+        if written is None:
+            self._pairs.clear()
+            self._size_bytes = 0
+            return
+        for key, value in written.items():
+            self.add(key, value)
 
     def database_was_read(self) -> None:
         """Somebody has a result that may be as new as the commit under way."""
@@ -90,6 +62,22 @@ class HotPairs(BoundedPairs):
 
     def is_settled(self) -> bool:
         return self._begun == self._settled
+
+    def find(self, key: bytes) -> object:
+        """The value, None when it is known that there is none, ABSENT when nothing is known."""
+        return self._pairs.get(key, _ABSENT)
+
+    def add(self, key: bytes, value: bytes | None) -> None:
+        old = self._pairs.pop(key, _ABSENT)
+        if old is not _ABSENT:
+            self._size_bytes -= _size(key, old)
+        if value is not None and len(value) > _VALUE_BYTES_MAX:
+            return
+        self._pairs[key] = value
+        self._size_bytes += _size(key, value)
+        while self._size_bytes > HOT_BYTES_MAX:
+            oldest, dropped = self._pairs.popitem(last=False)
+            self._size_bytes -= _size(oldest, dropped)
 
 
 def _size(key: bytes, value: object) -> int:
@@ -112,7 +100,7 @@ class HotReader:
 
     def get(self, key: bytes) -> bytes | None:
         found = self._hot.find(key)
-        if found is not ABSENT:
+        if found is not _ABSENT:
             assert found is None or isinstance(found, bytes)
             return found
         self._begin()

@@ -10,7 +10,7 @@ from typing import Any
 from aiosqlite.core import Connection as HopConnection
 from sqlcipher3 import dbapi2
 
-from fogbank.storage.hot import ABSENT, BoundedPairs, HotPairs, HotReader, Stale
+from fogbank.storage.hot import HotPairs, HotReader, Stale
 from fogbank.storage.kv import Reader, StoreClosed, StoreFailed, T, Writer
 from fogbank.storage.overlay import Overlay
 from fogbank.storage.sqlcipher import (
@@ -32,17 +32,7 @@ READERS = 3
 CHECKPOINT_BYTES = 16 << 20
 _WRITER_CACHE_KIB, _READER_CACHE_KIB, _BRIEF_CACHE_KIB = 32 << 10, 8 << 10, 32 << 10
 
-# The writer's thread gives up the interpreter lock for each statement, and waits for it while the
-# event loop computes. So it asks the database for little, and writes many rows in one statement.
-_ROWS_AT_ONCE = (64, 16, 4, 1)
-_PUTS = {
-    rows: "INSERT INTO pairs (k, v) VALUES "
-    + ", ".join(["(?, ?)"] * rows)
-    + " ON CONFLICT (k) DO UPDATE SET v = excluded.v"
-    for rows in _ROWS_AT_ONCE
-}
-# What the writer remembers of what it read and wrote: records of tables and buckets, old items.
-KNOWN_BYTES_MAX = 8 << 20
+_PUT = "INSERT INTO pairs (k, v) VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v"
 _DELETE = "DELETE FROM pairs WHERE k = ?"
 _DELETE_RANGE = "DELETE FROM pairs WHERE k >= ? AND k < ?"
 
@@ -270,9 +260,8 @@ class _PoolReader:
 class _Batch:
     """What a `work` of a group reads: the works before it, then the database."""
 
-    def __init__(self, rows: Rows, known: BoundedPairs) -> None:
+    def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._known = known
         self.pending: dict[bytes, bytes | None] = {}
         # All that the group writes; None when it cannot be told key by key.
         self.written: dict[bytes, bytes | None] | None = {}
@@ -284,18 +273,6 @@ class _Batch:
     def get(self, key: bytes) -> bytes | None:
         if key in self.pending:
             return self.pending[key]
-        if self.written is None:
-            return self._read(key)
-        if key in self.written:
-            return self.written[key]
-        found = self._known.find(key)
-        if found is ABSENT:
-            found = self._read(key)
-            self._known.add(key, found)
-        assert found is None or isinstance(found, bytes)
-        return found
-
-    def _read(self, key: bytes) -> bytes | None:
         try:
             return self._rows.get(key)
         except dbapi2.Error as error:
@@ -331,12 +308,8 @@ class _Batch:
         written = sorted(self.pending.items())
         self.pending = {}
         puts = [pair for pair in written if pair[1] is not None]
-        at = 0
-        for rows in _ROWS_AT_ONCE:
-            while len(puts) - at >= rows:
-                row_values = [part for pair in puts[at : at + rows] for part in pair]
-                self._rows.cursor.execute(_PUTS[rows], row_values)
-                at += rows
+        if puts:
+            self._rows.cursor.executemany(_PUT, puts)
         if len(puts) < len(written):
             gone = [(key,) for key, value in written if value is None]
             self._rows.cursor.executemany(_DELETE, gone)
@@ -361,7 +334,6 @@ class _Writer:
         self._checkpointing = False
         self._rest_due = False
         self.hot = HotPairs()
-        self._known = BoundedPairs(KNOWN_BYTES_MAX)
 
     def submit(self, work: Callable[[Writer], Any], future: asyncio.Future[Any]) -> None:
         self._queue.append((work, future))
@@ -384,7 +356,7 @@ class _Writer:
         """All works of the group are durable, or none is; the loop is told each one's outcome."""
         outcomes: list[_Outcome] = []
         cursor = self._rows.cursor
-        batch = _Batch(self._rows, self._known)
+        batch = _Batch(self._rows)
         begun = False
         try:
             cursor.execute("BEGIN IMMEDIATE")
@@ -409,7 +381,6 @@ class _Writer:
             outcomes = [(future, None, failure_of(error), []) for future, *_ in outcomes]
             self._tell(outcomes, None, begun)
             return
-        self._known.committed(batch.written)
         pairs = 1 if batch.written is None else len(batch.written)
         self._logged_bytes += batch.size_bytes + PAGE_BYTES * (1 + pairs)
         self._tell(outcomes, batch.written, begun)
