@@ -127,11 +127,12 @@ MANNERS: dict[str, Manners] = {
     "dynamodb": Manners(
         first=_dynamodb,
         terse=frozenset({"Query", "BatchGetItem"}),
-        # Items and keys: the service measures them anyway.
+        # Items and keys: the service measures them anyway. Tags have texts of their own.
         own_shapes=frozenset(
             (
                 *("AttributeValue", "AttributeMap", "Key", "MapAttributeValue"),
                 *("PutItemInputAttributeMap", "ExpressionAttributeValueMap"),
+                *("Tag", "TagKeyString"),
             )
         ),
     ),

@@ -14,10 +14,6 @@ PROJECTED_MAX = 100
 CAPACITY_MAX = 1_000_000_000_000
 KEY_ATTRIBUTES_MAX = 2
 MULTI_KEYS_MAX = 4
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Tagging.html
-TAGS_MAX = 50
-TAG_KEY_MAX = 128
-TAG_VALUE_MAX = 256
 
 _INVALID = "One or more parameter values were invalid: "
 
@@ -246,20 +242,3 @@ def check_used(
         f"Some AttributeDefinitions are not used. AttributeDefinitions: [{', '.join(names)}], "
         f"keys used: [{', '.join(used)}]"
     )
-
-
-def merged_tags(given: list[dict[str, str]], old: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The tags after `given` are set over `old`; at most fifty, each key once."""
-    tags = {tag["Key"]: tag["Value"] for tag in old}
-    keys = [tag["Key"] for tag in given]
-    if len(set(keys)) < len(keys):
-        raise invalid("Duplicate tag keys found")
-    for tag in given:
-        if not 1 <= len(tag["Key"]) <= TAG_KEY_MAX or len(tag["Value"]) > TAG_VALUE_MAX:
-            raise invalid(f"Tag {tag['Key']} exceeds the length limits of tags")
-        if tag["Key"].lower().startswith("aws:"):
-            raise invalid("Tag keys that start with aws: are reserved for system use")
-        tags[tag["Key"]] = tag["Value"]
-    if len(tags) > TAGS_MAX:
-        raise invalid("Too many tags: the limit is 50")
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -15,7 +15,7 @@ from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema, stored
 from fogbank.services.dynamodb.backup_records import keep_deleted
 from fogbank.services.dynamodb.copying import wait_for_copies
-from fogbank.services.dynamodb.definitions import check_create, merged_tags
+from fogbank.services.dynamodb.definitions import check_create
 from fogbank.services.dynamodb.descriptions import describe
 from fogbank.services.dynamodb.errors import ResourceInUseException, ValidationException
 from fogbank.services.dynamodb.moments import Moment, moment_of
@@ -24,6 +24,7 @@ from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import BOOLEAN, INTEGER, STRING, check
 from fogbank.services.dynamodb.stream_records import close_stream, open_stream, stream_key, trim
+from fogbank.services.dynamodb.tag_rules import checked_tags, merged
 from fogbank.services.events import emit
 from fogbank.storage.keys import after, span, unpack
 from fogbank.storage.kv import Reader, Writer
@@ -50,7 +51,7 @@ GLOBAL_INDEX = {
     "WarmThroughput": WARM,
     "OnDemandThroughput": ON_DEMAND,
 }
-TAGS = [{"Key!": STRING, "Value!": STRING}]
+TAGS = [{"Key": STRING, "Value": STRING}]
 _CREATE = {
     "TableName!": STRING,
     "KeySchema!": KEY_SCHEMA,
@@ -124,7 +125,7 @@ def new_record(ctx: Context, name: str, request: Input, now_ms: int) -> Record:
         if request.get(member) is not None:
             record[member] = request[member]
     if request.get("Tags"):
-        record["Tags"] = merged_tags(request["Tags"], [])
+        record["Tags"] = merged(checked_tags(request["Tags"]), [])
     if record.get("BillingMode") == "PAY_PER_REQUEST":
         record["WasOnDemandMs"] = now_ms
     set_stream(record, request.get("StreamSpecification"), now_ms)

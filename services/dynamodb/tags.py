@@ -5,7 +5,6 @@ from typing import Any
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema
-from fogbank.services.dynamodb.definitions import merged_tags
 from fogbank.services.dynamodb.errors import (
     ResourceNotFoundException,
     ValidationException,
@@ -14,6 +13,7 @@ from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import STRING, check
 from fogbank.services.dynamodb.tables import TAGS
+from fogbank.services.dynamodb.tag_rules import check_keys, checked_tags, merged
 from fogbank.storage.kv import Reader, Writer
 
 _LIST_SHAPE = {"ResourceArn!": STRING, "NextToken": STRING}
@@ -55,10 +55,11 @@ async def tag_resource(ctx: Context, request: Input) -> Output:
     table_name(ctx, arn, "TagResource")
     if not request["Tags"]:
         raise ValidationException("Atleast one Tag needs to be provided as Input.")
+    tags = checked_tags(request["Tags"])
 
     def work(tx: Writer) -> None:
         record = _load(tx, ctx, arn, "TagResource")
-        record["Tags"] = merged_tags(request["Tags"], record.get("Tags") or [])
+        record["Tags"] = merged(tags, record.get("Tags") or [])
         schema.save(tx, ctx.world, record)
 
     await ctx.store.write(work)
@@ -73,6 +74,7 @@ async def untag_resource(ctx: Context, request: Input) -> Output:
     table_name(ctx, arn, "UntagResource")
     if not request["TagKeys"]:
         raise ValidationException("Atleast one Tag Key needs to be provided as Input.")
+    check_keys(request["TagKeys"])
 
     def work(tx: Writer) -> None:
         record = _load(tx, ctx, arn, "UntagResource")
