@@ -95,7 +95,9 @@ def _table_name(operation: OperationModel) -> Validator | None:
             raise ValidationException(
                 "The parameter 'TableName' is required but was not present in the request"
             )
-        if name.startswith("arn:"):
+        if name.startswith("arn:") or (
+            3 <= len(name) <= 255 and _TABLE_NAME.fullmatch(name) is not None
+        ):
             return []
         size = length_of(name)
         if not shortest <= size <= 255:
@@ -258,7 +260,29 @@ class _Checks:
         self._done: dict[str, Check | None] = {}
 
     def top(self, shape: Shape, payload_prefix: str) -> Check:
-        return self._structure(shape, payload_prefix)
+        """The check of a whole input. What is given is less than what may be: that comes first,
+        and only when something is wrong are all members asked for in their order."""
+        structure = self._structure(shape, payload_prefix)
+        required = shape.required
+        checks = {name: self.of(member.shape) for name, member in shape.members.items()}
+        find = {name: check for name, check in checks.items() if check is not None}.get
+
+        def is_sound(value: dict[str, Any]) -> bool:
+            for name in required:
+                if value.get(name) is None:
+                    return False
+            wrong: list[str] = []
+            for name, each in value.items():
+                check = find(name)
+                if check is not None and each is not None:
+                    check(each, "", wrong)
+            return not wrong
+
+        def check(value: Any, path: str, found: list[str]) -> None:
+            if not is_sound(value):
+                structure(value, path, found)
+
+        return check
 
     def of(self, shape: Shape) -> Check | None:
         name = shape.name
@@ -300,6 +324,7 @@ class _Checks:
                 members.append((member.name, prefix + name, required, check))
 
         def structure(value: Any, path: str, found: list[str]) -> None:
+            path = path and f"{path}."
             get = value.get
             for name, wire, required, check in members:
                 each = get(name)
@@ -309,7 +334,7 @@ class _Checks:
                 elif check is not None:
                     check(each, path + wire, found)
 
-        return lambda value, path, found: structure(value, path and f"{path}.", found)
+        return structure
 
     def _list(self, shape: Shape) -> Check:
         own, inner = self._size(shape), self._elements(shape)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fogbank.functions.ports import Functions
 from fogbank.services.ids import Ids
@@ -19,8 +19,7 @@ Input = dict[str, Any]
 Output = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(NamedTuple):
     """An account in a region: nothing leaks from one to another."""
 
     account: str
@@ -30,8 +29,7 @@ class World:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who signed the request. `user_id` is what GetCallerIdentity answers."""
 
     access_key: str
@@ -57,8 +55,9 @@ class Stack:
     caches: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
+    """A tuple, because one is made for every request: a third of a frozen dataclass's price."""
+
     world: World
     caller: Caller
     request_id: str

@@ -37,15 +37,16 @@ class TraceBuffer:
     def __init__(self, ids: Ids, spans_max: int = SPANS_MAX) -> None:
         self._ids = ids
         self._records: deque[Record] = deque(maxlen=spans_max)
+        self._keep = self._records.append
 
     def begin(self, now_ms: int, header: str | None = None) -> Span:
         """The span of a request: a child where `header` (X-Amzn-Trace-Id) names a parent."""
-        root = parent = None
-        if header:
-            fields = dict(part.strip().split("=", 1) for part in header.split(";") if "=" in part)
-            root, parent = fields.get("Root"), fields.get("Parent")
         raw = self._ids.hex(20)
-        return Span(root or f"1-{now_ms // 1000:08x}-{raw[:24]}", raw[24:], parent)
+        if header is None:
+            return Span(f"1-{now_ms // 1000:08x}-{raw[16:]}", raw[:16], None)
+        fields = dict(part.strip().split("=", 1) for part in header.split(";") if "=" in part)
+        root = fields.get("Root") or f"1-{now_ms // 1000:08x}-{raw[16:]}"
+        return Span(root, raw[:16], fields.get("Parent"))
 
     def child(self, parent: Span) -> Span:
         return Span(parent.trace_id, self._ids.hex(8), parent.id)
@@ -60,7 +61,7 @@ class TraceBuffer:
         status: str = "ok",
         detail: dict[str, Any] | None = None,
     ) -> None:
-        self._records.append(Record(span, name, kind, start_ms, duration_ms, status, detail))
+        self._keep(Record(span, name, kind, start_ms, duration_ms, status, detail))
 
     def traces(self, limit: int = 100) -> list[dict[str, Any]]:
         """The newest `limit` traces, newest first, each a forest of spans in order of start."""

@@ -21,19 +21,29 @@ def pack(*parts: Part) -> bytes:
 
 def _pack_one(part: Part) -> bytes:
     if isinstance(part, str):
-        raw = part.encode()
-        if b"\x00" in raw:
-            raw = raw.replace(b"\x00", b"\x00\xff")
-        return b"\x02" + raw + b"\x00"
+        return pack_text(part)
     if isinstance(part, bytes):
-        if b"\x00" in part:
-            part = part.replace(b"\x00", b"\x00\xff")
-        return b"\x01" + part + b"\x00"
+        return pack_bytes(part)
     if isinstance(part, int):
         return _pack_int(part)
     if isinstance(part, Decimal):
         return _pack_number(part)
     return b"\x00\x00"
+
+
+def pack_text(text: str) -> bytes:
+    """`pack` of one text, for who packs many."""
+    raw = text.encode()
+    if b"\x00" in raw:
+        raw = raw.replace(b"\x00", b"\x00\xff")
+    return b"\x02" + raw + b"\x00"
+
+
+def pack_bytes(raw: bytes) -> bytes:
+    """`pack` of one byte string."""
+    if b"\x00" in raw:
+        raw = raw.replace(b"\x00", b"\x00\xff")
+    return b"\x01" + raw + b"\x00"
 
 
 def _pack_int(value: int) -> bytes:

@@ -8,11 +8,13 @@ from functools import lru_cache
 from fogbank.services.dynamodb.errors import ValidationException
 from fogbank.services.dynamodb.schema import Index, Table, hash8
 from fogbank.services.dynamodb.values import Item, Value, kind_of, text_size
-from fogbank.storage.keys import Part, pack
+from fogbank.storage.keys import Part, pack, pack_bytes, pack_text
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 HASH_BYTES_MAX = 2048
 RANGE_BYTES_MAX = 1024
+# As many characters are surely within both limits.
+_SHORT = RANGE_BYTES_MAX // 4
 _NUMBERS_MAX = 8192
 
 _INVALID = "One or more parameter values were invalid: "
@@ -48,14 +50,17 @@ def _packed_number(text: str) -> bytes:
 
 
 def _packed(value: Value) -> bytes:
+    text = value.get("S")
+    if text is not None:
+        return pack_text(text)
     text = value.get("N")
-    return pack(part(value)) if text is None else _packed_number(text)
+    return pack_bytes(b64decode(value["B"])) if text is None else _packed_number(text)
 
 
 def item_key(table: Table, item: Item) -> bytes:
     """The store's key of an item whose key attributes are checked."""
     packed = _packed(item[table.hash_name])
-    key = table.prefix + pack(hash8(packed)) + packed
+    key = table.prefix + pack_bytes(hash8(packed)) + packed
     if table.range_name is not None:
         key += _packed(item[table.range_name])
     return key
@@ -86,7 +91,7 @@ def check_key(table: Table, key: Item) -> None:
         raise ValidationException(MISMATCH)
     for name in table.key_names:
         value = key.get(name)
-        if value is None or kind_of(value) != table.types[name]:
+        if value is None or table.types[name] not in value:
             raise ValidationException(MISMATCH)
     _check_values(table, key)
 
@@ -144,12 +149,15 @@ def check_index_keys(table: Table, item: Item) -> None:
 
 
 def _check_values(table: Table, item: Item) -> None:
+    is_short = True
     for name in table.key_names:
-        kind, member = next(iter(item[name].items()))
-        if member == "":
-            raise ValidationException(_EMPTY.format("string" if kind == "S" else "binary", name))
-    ranges = table.key_names[1:]
-    _check_sizes(item, table.key_names[:1], ranges)
+        for kind, member in item[name].items():
+            if not member:
+                word = "string" if kind == "S" else "binary"
+                raise ValidationException(_EMPTY.format(word, name))
+            is_short = is_short and len(member) <= _SHORT
+    if not is_short:
+        _check_sizes(item, table.key_names[:1], table.key_names[1:])
 
 
 def _check_sizes(item: Item, hashes: Iterable[str], ranges: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Context, Decimal, Inexact, Rounded
+from functools import lru_cache
 
 from fogbank.services.dynamodb.errors import ValidationException
 
@@ -12,9 +13,17 @@ EXPONENT_MIN = -130
 
 _FORM = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
 _EXPONENT_TEXT_MAX = 9
+_MEASURED_MAX = 8192
 
 # Wide enough that no sum of two valid numbers is rounded before its digits are counted.
 _exact = Context(prec=600, traps=[Inexact, Rounded])
+
+
+@lru_cache(maxsize=_MEASURED_MAX)
+def measured(text: str) -> tuple[str, int]:
+    """The normal text of a number, and its size in bytes. Numbers repeat: sort keys, counters."""
+    one = normal(text)
+    return one, size_bytes(one)
 
 
 def normal(text: str) -> str:

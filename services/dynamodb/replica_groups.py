@@ -1,6 +1,5 @@
 """Who belongs to a global table: its members, and how one leaves."""
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -25,7 +24,7 @@ SHARED = frozenset(
 
 
 def at(ctx: Context, region: str) -> Context:
-    return replace(ctx, world=World(ctx.world.account, region))
+    return ctx._replace(world=World(ctx.world.account, region))
 
 
 def members(tx: Reader, ctx: Context, record: Record) -> list[tuple[Context, Record]]:

@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_
 """
 
 from base64 import b64decode
-from dataclasses import replace
 from functools import partial
 
 import orjson
@@ -38,7 +37,7 @@ TRIM_SLICE = 1000
 async def replicate(ctx: Context, event: Event) -> None:
     """The item is as it was written elsewhere, unless a later write is known here."""
     body = event.body["body"]
-    there = replace(ctx, world=World(ctx.world.account, body["To"]))
+    there = ctx._replace(world=World(ctx.world.account, body["To"]))
     version = Version(body["AtMs"], body["From"])
     suffix = b64decode(body["Suffix"])
     new = None if body["Item"] is None else b64decode(body["Item"])

@@ -56,6 +56,8 @@ class Scope:
 
     def finish(self) -> None:
         """Every placeholder was used by some expression."""
+        if not self.names and not self.values:
+            return
         for member, given, used in (
             ("ExpressionAttributeNames", self.names, self._used_names),
             ("ExpressionAttributeValues", self.values, self._used_values),
@@ -106,12 +108,24 @@ def lookup(item: Item, path: Path) -> Value | None:
     return node
 
 
+_NOTHING = Scope(None, None)
+_EXPRESSION_PARAMETERS = frozenset(
+    (
+        *("ExpressionAttributeNames", "ExpressionAttributeValues", "ConditionExpression"),
+        *("FilterExpression", "KeyConditionExpression", "ProjectionExpression"),
+        "UpdateExpression",
+    )
+)
+
+
 def scope_of(
     request: Input,
     expressions: Sequence[str],
     legacy: Sequence[str] = (),
 ) -> Scope:
     """The scope of a request, after AWS's checks of which parameters may be combined."""
+    if _EXPRESSION_PARAMETERS.isdisjoint(request):
+        return _NOTHING
     names = request.get("ExpressionAttributeNames")
     given = request.get("ExpressionAttributeValues")
     present = [name for name in expressions if request.get(name) is not None]

@@ -17,19 +17,22 @@ STRING, INTEGER, BOOLEAN, ANY = "string", "integer", "boolean", "any"
 Spec = Any
 
 
-_Compiled = tuple[dict[str, Spec], tuple[str, ...]]
+# What a member is in Python and, where that does not say all, the spec of what is in it.
+_Member = tuple[type, Spec | None]
+_Compiled = tuple[tuple[str, ...], dict[str, _Member]]
 # Specs are constants of their modules: one entry each.
 _structures: dict[int, tuple[Spec, _Compiled]] = {}
+_TYPES = {STRING: str, INTEGER: int, BOOLEAN: bool}
 
 
 def check(request: Input, spec: Spec) -> None:
     """Every member of `request` that `spec` names has its type, or is None or absent."""
-    _check(request, spec, "")
+    _check_members(request, spec, "")
 
 
 def _check(given: Any, spec: Spec, path: str) -> None:
     if isinstance(spec, str):
-        if spec != ANY and not _is(given, spec):
+        if spec != ANY and type(given) is not _TYPES[spec]:
             raise unexpected(given)
     elif isinstance(spec, list):
         if not isinstance(given, list):
@@ -38,10 +41,10 @@ def _check(given: Any, spec: Spec, path: str) -> None:
             if member is None:
                 raise missing(f"{path}.{at}.member")
             _check(member, spec[0], f"{path}.{at}.member")
-    elif not isinstance(given, dict):
-        raise unexpected(given)
     elif None not in spec:
         _check_members(given, spec, path)
+    elif not isinstance(given, dict):
+        raise unexpected(given)
     elif spec[None] != ANY:
         for name, member in given.items():
             if not isinstance(name, str):
@@ -51,20 +54,22 @@ def _check(given: Any, spec: Spec, path: str) -> None:
             _check(member, spec[None], f"{path}.{name}.member")
 
 
-def _check_members(given: dict[str, Any], spec: dict[str, Spec], path: str) -> None:
-    known, required = _structure(spec)
+def _check_members(given: Any, spec: dict[str, Spec], path: str) -> None:
+    if not isinstance(given, dict):
+        raise unexpected(given)
+    required, known = _structure(spec)
     for name in required:
         if given.get(name) is None:
             raise missing(_join(path, name))
     for name, member in given.items():
-        inner = known.get(name)
-        if inner is None or member is None:
+        expected = known.get(name)
+        if expected is None or member is None:
             continue
-        if inner is STRING:
-            if not isinstance(member, str):
-                raise unexpected(member)
-        else:
-            _check(member, inner, "" if isinstance(inner, str) else _join(path, name))
+        kind, inner = expected
+        if type(member) is not kind:
+            raise unexpected(member)
+        if inner is not None:
+            _check(member, inner, _join(path, name))
 
 
 def _structure(spec: dict[str, Spec]) -> _Compiled:
@@ -72,18 +77,19 @@ def _structure(spec: dict[str, Spec]) -> _Compiled:
     if found is None:
         known = {marked.rstrip("!"): inner for marked, inner in spec.items()}
         required = tuple(marked[:-1] for marked in spec if marked[-1] == "!")
-        found = _structures[id(spec)] = (spec, (known, required))
+        members = {name: _member(inner) for name, inner in known.items() if inner != ANY}
+        found = _structures[id(spec)] = (spec, (required, members))
     return found[1]
+
+
+def _member(spec: Spec) -> _Member:
+    if isinstance(spec, str):
+        return _TYPES[spec], None
+    if isinstance(spec, list):
+        return list, spec
+    return dict, None if spec.get(None) == ANY else spec
 
 
 def _join(path: str, name: str) -> str:
     lower = name[0].lower() + name[1:]
     return f"{path}.{lower}" if path else lower
-
-
-def _is(given: Any, kind: str) -> bool:
-    if kind == STRING:
-        return isinstance(given, str)
-    if kind == BOOLEAN:
-        return isinstance(given, bool)
-    return isinstance(given, int) and not isinstance(given, bool)

@@ -30,14 +30,14 @@ def item(raw: Any) -> tuple[Item, int]:
     result: Item = {}
     total = 0
     for name, member in raw.items():
-        if isinstance(member, dict) and len(member) == 1 and "S" in member:
-            # Most values are strings: this is worth a shorter way.
-            text = member["S"]
-            size = text_size(text) if text is not None else value(member, 0)[1]
-            result[name] = {"S": text}
+        text = member.get("S") if type(member) is dict and len(member) == 1 else None
+        if type(text) is str and text.isascii():
+            # Most values are such strings: this is worth a shorter way.
+            result[name] = member
+            size = len(text)
         else:
             result[name], size = value(member, 0)
-        total += size + text_size(name)
+        total += size + (len(name) if name.isascii() else text_size(name))
     if total > NAME_BYTES_MAX:
         _check_names(result)
     return result, total
@@ -123,8 +123,7 @@ def _string(raw: Any, depth: int) -> tuple[str, int]:
 def _number(raw: Any, depth: int) -> tuple[str, int]:
     if not isinstance(raw, str):
         raise unexpected(raw)
-    text = numbers.normal(raw)
-    return text, numbers.size_bytes(text)
+    return numbers.measured(raw)
 
 
 def _binary(raw: Any, depth: int) -> tuple[str, int]:

@@ -3,7 +3,6 @@
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html
 """
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -241,7 +240,7 @@ def _statement_permits(statement: Mapping[str, Any], bucket: Bucket) -> bool:
 def _in_world_of(ctx: Context, arn: str) -> Context:
     """The context in which a function is called: its own account and region."""
     _, _, _, region, account = arn.split(":")[:5]
-    return dataclasses.replace(ctx, world=World(account, region))
+    return ctx._replace(world=World(account, region))
 
 
 @service.consumer(TOPIC)

@@ -1,6 +1,5 @@
 """DynamoDB's operations over a store in memory, called as another service would call them."""
 
-from dataclasses import replace
 from typing import Any, cast
 
 import orjson
@@ -71,11 +70,11 @@ class Calls:
     def region(self, region: str) -> None:
         """Further calls are made in `region`."""
         world = World(self.ctx.world.account, region)
-        self.ctx = replace(self.ctx, world=world)
+        self.ctx = self.ctx._replace(world=world)
 
     def account(self, account: str) -> None:
         """Further calls are made by `account`."""
-        self.ctx = replace(self.ctx, world=World(account, self.ctx.world.region))
+        self.ctx = self.ctx._replace(world=World(account, self.ctx.world.region))
 
     async def settle(self) -> None:
         """Every event has been delivered."""

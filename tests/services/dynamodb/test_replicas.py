@@ -1,6 +1,5 @@
 """Global tables: writes reach every replica, the last writer wins, and members agree."""
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -38,7 +37,7 @@ MUSIC: dict[str, Any] = {
 
 
 async def at(calls: Calls, region: str, operation: str, **request: Any) -> dict[str, Any]:
-    ctx = replace(calls.ctx, world=World(calls.ctx.world.account, region))
+    ctx = calls.ctx._replace(world=World(calls.ctx.world.account, region))
     answer = await ctx.call("dynamodb", operation, request)
     parsed: dict[str, Any] = orjson.loads(answer["__raw__"]) if "__raw__" in answer else answer
     return parsed
@@ -266,7 +265,7 @@ async def test_old_versions_are_forgotten() -> None:
     calls.clock.advance(25 * 3600)
     for event in [one for one in calls.outbox.events if one.topic == "dynamodb.trimversions"]:
         for region in (HERE, EUROPE):
-            ctx = replace(calls.ctx, world=World(calls.ctx.world.account, region))
+            ctx = calls.ctx._replace(world=World(calls.ctx.world.account, region))
             await calls.catalog.consume(ctx, event)
     records = [one for one in calls.outbox.events if one.topic == "dynamodb.trim"]
     assert records
