@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from hashlib import blake2b, md5
 from typing import Any
@@ -17,7 +18,7 @@ import orjson
 
 from fogbank.services.body import Body
 from fogbank.services.context import Context
-from fogbank.services.dynamodb import copying, job_lists, stored
+from fogbank.services.dynamodb import copying, ion, job_lists, stored
 from fogbank.services.dynamodb.copying import place, prefix_of
 from fogbank.services.dynamodb.job_lists import Task
 from fogbank.services.dynamodb.service import service
@@ -105,7 +106,8 @@ async def _write_partition(ctx: Context, task: Task, partition: int, data: str) 
         found = await ctx.store.read(lambda tx, at=begin: _read(tx, ctx, task, partition, at))  # type: ignore[misc]
         packed = await asyncio.to_thread(_pack, found.lines)
         number = len(task["Files"])
-        key = f"{data}/{_file_name(task['Id'], number)}.json.gz"
+        kind = "ion" if _is_ion(task) else "json"
+        key = f"{data}/{_file_name(task['Id'], number)}.{kind}.gz"
         etag = await _put(ctx, task, key, packed)
         task["Files"].append(
             {
@@ -143,9 +145,10 @@ def _read(tx: Reader, ctx: Context, task: Task, partition: int, start: bytes) ->
     first = prefix + b"\x01" + bytes([partition * step])
     last = partition == PARTITIONS - 1
     stop = prefix + (b"\x02" if last else b"\x01" + bytes([(partition + 1) * step]))
-    line_of: Callable[[bytes], bytes | None] = _full_line
+    line_of: Callable[[bytes], bytes | None] = _full_ion if _is_ion(task) else _full_line
     if "FromMs" in task:
-        line_of = partial(_incremental_line, keys=task["Keys"], view=task["View"])
+        written_as = _incremental_ion if _is_ion(task) else _incremental_line
+        line_of = partial(written_as, keys=task["Keys"], view=task["View"])
     lines: list[bytes] = []
     size_bytes = written = 0
     for key, raw in tx.range(max(first, start), stop):
@@ -160,8 +163,34 @@ def _read(tx: Reader, ctx: Context, task: Task, partition: int, start: bytes) ->
     return _Lines(lines, None, size_bytes)
 
 
+def _is_ion(task: Task) -> bool:
+    return bool(task["Request"].get("ExportFormat") == "ION")
+
+
 def _full_line(raw: bytes) -> bytes:
     return b'{"Item":' + stored.json_of(raw) + b"}\n"
+
+
+def _full_ion(raw: bytes) -> bytes:
+    return ion.line({"Item": ion.plain(stored.open_(raw))})
+
+
+def _incremental_ion(raw: bytes, keys: list[str], view: str) -> bytes | None:
+    """The same members as in JSON, but within a Record, as AWS's guide shows them."""
+    change = copying.open_change(raw)
+    known = change.new or change.old
+    if known is None:
+        return None
+    item = ion.plain(stored.open_(known))
+    record: dict[str, Any] = {
+        "Metadata": {"WriteTimestampMicros": Decimal(change.at_ms * 1000)},
+        "Keys": {name: item[name] for name in keys},
+    }
+    if change.old is not None and view == "NEW_AND_OLD_IMAGES":
+        record["OldImage"] = ion.plain(stored.open_(change.old))
+    if change.new is not None:
+        record["NewImage"] = ion.plain(stored.open_(change.new))
+    return ion.line({"Record": record})
 
 
 def _incremental_line(raw: bytes, keys: list[str], view: str) -> bytes | None:
@@ -242,7 +271,7 @@ def _summary(task: Task, files_key: str) -> dict[str, Any]:
         "manifestFilesS3Key": files_key,
         "billedSizeBytes": task["BilledSizeBytes"],
         "itemCount": task["ItemCount"],
-        "outputFormat": "DYNAMODB_JSON",
+        "outputFormat": request.get("ExportFormat") or "DYNAMODB_JSON",
         **kind,
     }
 

@@ -135,8 +135,6 @@ def _check_kind(request: Input) -> bool:
             raise refused("ExportFromTime must be provided in IncrementalExportSpecification")
     if request.get("S3SseKmsKeyId") is not None and request.get("S3SseAlgorithm") != "KMS":
         raise refused("KMS Key Id is not supported for this encryption type")
-    if request.get("ExportFormat") == "ION":
-        raise refused("Fogbank exports DYNAMODB_JSON; ExportFormat ION is not built")
     if request.get("FilterSpecification") is not None:
         raise refused("Fogbank exports whole tables; FilterSpecification is not built")
     return kind == "INCREMENTAL_EXPORT"
@@ -249,7 +247,7 @@ def describe(task: Task) -> Output:
         "ClientToken": task["Token"],
         "S3Bucket": request["S3Bucket"],
         "S3SseAlgorithm": request.get("S3SseAlgorithm") or "AES256",
-        "ExportFormat": "DYNAMODB_JSON",
+        "ExportFormat": request.get("ExportFormat") or "DYNAMODB_JSON",
     }
     for member in ("S3BucketOwner", "S3Prefix", "S3SseKmsKeyId"):
         if request.get(member) is not None:

@@ -1,26 +1,21 @@
 """What an import reads: every object under a prefix, record by record, into the new table."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
 from fogbank.services.context import Context
-from fogbank.services.dynamodb import job_lists, schema, stored, values
+from fogbank.services.dynamodb import ion, job_lists, schema, stored, values
 from fogbank.services.dynamodb.changes import change_item
-from fogbank.services.dynamodb.import_formats import (
-    BadObject,
-    BadRecord,
-    reader,
-    records,
-    unpacked,
-)
+from fogbank.services.dynamodb.import_formats import BadObject, BadRecord, reader
 from fogbank.services.dynamodb.items import check_size
 from fogbank.services.dynamodb.job_lists import Task
 from fogbank.services.dynamodb.keys import check_item, item_key
 from fogbank.services.dynamodb.moments import moment_of
 from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.service import service
+from fogbank.services.dynamodb.source_objects import Source, records_of
 from fogbank.services.dynamodb.tables import transition_ms
 from fogbank.services.dynamodb.values import Item
 from fogbank.services.errors import AwsError
@@ -47,8 +42,9 @@ async def run_import(ctx: Context, event: Event) -> None:
         return
     batch = _Batch(ctx, task)
     try:
-        async for key in _keys(ctx, task):
-            await _import_object(ctx, task, key, batch)
+        source = Source(ctx, task["Request"]["S3BucketSource"])
+        async for key, _ in source.listed(task["After"]):
+            await _import_object(ctx, task, source, key, batch)
     except AwsError as error:
         if error.status >= 500:
             raise
@@ -92,30 +88,6 @@ def _record(tx: Writer, ctx: Context, task: Task) -> schema.Record | None:
     return record if record is not None and record["TableId"] == task["TableId"] else None
 
 
-async def _keys(ctx: Context, task: Task) -> AsyncIterator[str]:
-    """The objects that are still to be read, in order."""
-    source = task["Request"]["S3BucketSource"]
-    listing: dict[str, Any] = {
-        "Bucket": source["S3Bucket"],
-        "Prefix": source.get("S3KeyPrefix") or "",
-        **_owner(task),
-    }
-    if task["After"]:
-        listing["StartAfter"] = task["After"]
-    while True:
-        page = await ctx.call("s3", "ListObjectsV2", listing)
-        for found in page.get("Contents") or ():
-            yield found["Key"]
-        if not page.get("IsTruncated"):
-            return
-        listing["ContinuationToken"] = page["NextContinuationToken"]
-
-
-def _owner(task: Task) -> dict[str, str]:
-    owner = task["Request"]["S3BucketSource"].get("S3BucketOwner")
-    return {"ExpectedBucketOwner": owner} if owner else {}
-
-
 class _Batch:
     """Items that wait to be written together, with how far the import is behind them."""
 
@@ -151,30 +123,33 @@ class _Batch:
         await ctx.store.write(work)
 
 
-async def _import_object(ctx: Context, task: Task, key: str, batch: _Batch) -> None:
+async def _import_object(ctx: Context, task: Task, source: Source, key: str, batch: _Batch) -> None:
     request = task["Request"]
-    bucket = request["S3BucketSource"]["S3Bucket"]
-    found = await ctx.call("s3", "GetObject", {"Bucket": bucket, "Key": key, **_owner(task)})
     types = {
         one["AttributeName"]: one["AttributeType"]
         for one in request["TableCreationParameters"]["AttributeDefinitions"]
     }
-    item_of = reader(request["InputFormat"], request.get("InputFormatOptions") or {}, types)
+    item_of: Callable[[Any], Any] = ion.item_of
+    if request["InputFormat"] != "ION":
+        item_of = reader(request["InputFormat"], request.get("InputFormatOptions") or {}, types)
     raw = await ctx.store.read(
         lambda tx: tx.get(schema.table_key(ctx.world, task["TableName"])), brief=True
     )
     assert raw is not None, "a table that is being imported cannot be deleted"
     table = schema.compiled(raw)
     done, number = task["Records"], 0
-    content = unpacked(_chunks(found["Body"]), request.get("InputCompressionType") or "NONE")
+    compression = request.get("InputCompressionType") or "NONE"
     try:
-        async for record in records(content, quoted=request["InputFormat"] == "CSV"):
+        async for record, size in records_of(
+            source.chunks(key), request["InputFormat"], compression
+        ):
             number += 1
             if number <= done:
                 # The header says what the columns are, also of what is left.
                 if number == 1 and request["InputFormat"] == "CSV":
                     item_of(record)
                 continue
+            task["ProcessedSizeBytes"] += size
             _take(task, table, item_of, record, batch)
             task["Records"] = number
             if batch.is_full:
@@ -187,10 +162,9 @@ async def _import_object(ctx: Context, task: Task, key: str, batch: _Batch) -> N
 
 
 def _take(
-    task: Task, table: Table, item_of: Callable[[bytes], Any], record: bytes, batch: _Batch
+    task: Task, table: Table, item_of: Callable[[Any], Any], record: Any, batch: _Batch
 ) -> None:
     """The record's item is in the batch, or counted as an error."""
-    task["ProcessedSizeBytes"] += len(record) + 1
     try:
         given = item_of(record)
         if given is None:
@@ -204,12 +178,3 @@ def _take(
         task["ImportedItemCount"] += 1
         batch.add(item, size)
     task["ProcessedItemCount"] += 1
-
-
-async def _chunks(body: Any) -> AsyncIterator[bytes]:
-    """A payload of S3's, which is bytes or comes in pieces."""
-    if isinstance(body, bytes):
-        yield body
-        return
-    async for chunk in body:
-        yield chunk

@@ -103,8 +103,6 @@ def _check_format(request: Input) -> None:
     format_ = request["InputFormat"]
     if format_ != "CSV" and (request.get("InputFormatOptions") or {}).get("Csv") is not None:
         raise refused(f"Unsupported InputFormatOptions for the given input format: {format_}.")
-    if format_ == "ION":
-        raise refused("Fogbank imports DYNAMODB_JSON and CSV; InputFormat ION is not built")
     if request.get("InputCompressionType") == "ZSTD":
         raise refused("Fogbank imports GZIP and NONE; InputCompressionType ZSTD is not built")
 

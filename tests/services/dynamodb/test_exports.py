@@ -230,7 +230,6 @@ async def test_a_client_token_names_one_export() -> None:
             "is less than 15 minutes",
         ),
         ({"S3SseKmsKeyId": "k"}, "ValidationException", "KMS Key Id is not supported"),
-        ({"ExportFormat": "ION"}, "ValidationException", "ION is not built"),
     ],
 )
 async def test_exports_that_cannot_be_are_refused(
@@ -461,7 +460,6 @@ async def test_an_imports_token_conflicts_only_with_another_table() -> None:
 @pytest.mark.parametrize(
     ("request_", "text"),
     [
-        ({"InputFormat": "ION"}, "ION is not built"),
         ({"InputCompressionType": "ZSTD"}, "ZSTD is not built"),
         (
             {"InputFormatOptions": {"Csv": {}}},
