@@ -6,7 +6,7 @@ what each commit changed.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from fogbank.storage.sqlcipher import Rows
@@ -14,7 +14,11 @@ from fogbank.storage.sqlcipher import Rows
 HOT_BYTES_MAX = 32 << 20
 _VALUE_BYTES_MAX = 64 << 10
 _PAIR_OVERHEAD_BYTES = 200
-_ABSENT: Final = object()
+ABSENT: Final = object()
+_OVER = "a transaction is used after its work returned"
+
+
+Find = Callable[[bytes, object], object]
 
 
 class Stale(BaseException):
@@ -33,6 +37,8 @@ class HotPairs:
     def __init__(self) -> None:
         # A plain dict looks for its first entry past all that were taken from its front.
         self._pairs: OrderedDict[bytes, bytes | None] = OrderedDict()
+        # The value, None when it is known that there is none, the default when nothing is known.
+        self.find: Find = self._pairs.get
         self._size_bytes = 0
         self._begun = 0
         self._settled = 0
@@ -63,13 +69,9 @@ class HotPairs:
     def is_settled(self) -> bool:
         return self._begun == self._settled
 
-    def find(self, key: bytes) -> object:
-        """The value, None when it is known that there is none, ABSENT when nothing is known."""
-        return self._pairs.get(key, _ABSENT)
-
     def add(self, key: bytes, value: bytes | None) -> None:
-        old = self._pairs.pop(key, _ABSENT)
-        if old is not _ABSENT:
+        old = self._pairs.pop(key, ABSENT)
+        if old is not ABSENT:
             self._size_bytes -= _size(key, old)
         if value is not None and len(value) > _VALUE_BYTES_MAX:
             return
@@ -78,6 +80,10 @@ class HotPairs:
         while self._size_bytes > HOT_BYTES_MAX:
             oldest, dropped = self._pairs.popitem(last=False)
             self._size_bytes -= _size(oldest, dropped)
+
+
+def _refuse(key: bytes, default: object) -> object:
+    raise AssertionError(_OVER)
 
 
 def _size(key: bytes, value: object) -> int:
@@ -90,19 +96,19 @@ class HotReader:
     Raises Stale when it cannot tell that the two belong together.
     """
 
-    __slots__ = ("_hot", "_rows", "is_stale", "reads_database")
+    __slots__ = ("_find", "_hot", "_rows", "is_stale", "reads_database")
 
     def __init__(self, hot: HotPairs, rows: Rows) -> None:
+        self._find = hot.find
         self._hot = hot
         self._rows = rows
         self.reads_database = False
         self.is_stale = False
 
     def get(self, key: bytes) -> bytes | None:
-        found = self._hot.find(key)
-        if found is not _ABSENT:
-            assert found is None or isinstance(found, bytes)
-            return found
+        found = self._find(key, ABSENT)
+        if found is not ABSENT:
+            return found  # type: ignore[return-value]  # what a pair has, or None
         self._begin()
         value = self._rows.get(key)
         self._hot.add(key, value)
@@ -111,8 +117,20 @@ class HotReader:
     def range(
         self, start: bytes, stop: bytes, *, reverse: bool = False, expected: int = 0
     ) -> Iterator[tuple[bytes, bytes]]:
+        assert self._find is not _refuse, _OVER
         self._begin()
-        return self._rows.range(start, stop, reverse=reverse, expected=expected)
+        return self._open_range(start, stop, reverse, expected)
+
+    def _open_range(
+        self, start: bytes, stop: bytes, reverse: bool, expected: int
+    ) -> Iterator[tuple[bytes, bytes]]:
+        for pair in self._rows.range(start, stop, reverse=reverse, expected=expected):
+            yield pair
+            assert self._find is not _refuse, "a range is consumed after its work returned"
+
+    def close(self) -> None:
+        """Whoever kept the transaction, or a range of it, is told so instead of misled."""
+        self._find = _refuse
 
     def _begin(self) -> None:
         if self.reads_database:

@@ -1,6 +1,6 @@
 """Pairs at hand: when they may be used, and that they stay few."""
 
-from fogbank.storage.hot import HOT_BYTES_MAX, HotPairs
+from fogbank.storage.hot import ABSENT, HOT_BYTES_MAX, HotPairs
 
 
 def test_what_a_commit_wrote_is_found_once_the_loop_is_told() -> None:
@@ -9,11 +9,11 @@ def test_what_a_commit_wrote_is_found_once_the_loop_is_told() -> None:
     assert not hot.is_settled()
     hot.commit_settled({b"a": b"1", b"b": None})
     assert hot.is_settled()
-    assert (hot.find(b"a"), hot.find(b"b")) == (b"1", None)
+    assert (hot.find(b"a", ABSENT), hot.find(b"b", ABSENT)) == (b"1", None)
 
 
 def test_what_is_not_known_is_not_absent() -> None:
-    assert HotPairs().find(b"a") is not None
+    assert HotPairs().find(b"a", ABSENT) is ABSENT
 
 
 def test_a_commit_that_cannot_be_told_forgets_everything() -> None:
@@ -21,7 +21,7 @@ def test_a_commit_that_cannot_be_told_forgets_everything() -> None:
     hot.add(b"a", b"1")
     hot.commit_begins()
     hot.commit_settled(None)
-    assert hot.find(b"a") is HotPairs().find(b"a")
+    assert hot.find(b"a", ABSENT) is ABSENT
 
 
 def test_they_rest_while_somebody_may_have_seen_a_newer_commit() -> None:
@@ -44,17 +44,17 @@ def test_a_read_between_commits_does_not_make_them_rest() -> None:
 
 def test_their_size_is_bounded_and_the_oldest_go_first() -> None:
     hot = HotPairs()
-    unknown = hot.find(b"0")
+    assert hot.find(b"0", ABSENT) is ABSENT
     for number in range(3 * HOT_BYTES_MAX // 50_000):
         hot.add(b"%d" % number, bytes(50_000))
     assert hot._size_bytes <= HOT_BYTES_MAX
-    assert hot.find(b"0") is unknown
-    assert hot.find(b"%d" % (3 * HOT_BYTES_MAX // 50_000 - 1)) == bytes(50_000)
+    assert hot.find(b"0", ABSENT) is ABSENT
+    assert hot.find(b"%d" % (3 * HOT_BYTES_MAX // 50_000 - 1), ABSENT) == bytes(50_000)
 
 
 def test_a_large_value_takes_the_place_of_nothing() -> None:
     hot = HotPairs()
     hot.add(b"a", b"small")
     hot.add(b"a", bytes(1 << 20))
-    assert hot.find(b"a") is HotPairs().find(b"a")
+    assert hot.find(b"a", ABSENT) is ABSENT
     assert hot._size_bytes == 0
