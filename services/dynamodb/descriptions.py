@@ -3,30 +3,30 @@
 from typing import Any
 
 from fogbank.services.context import Output
+from fogbank.services.dynamodb import provisioning, table_class, warm
 from fogbank.services.dynamodb.schema import Record, status_of
-
-# What a new table takes at once: on demand by AWS's default, provisioned by its setting.
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html
-ON_DEMAND_WARM = {"ReadUnitsPerSecond": 12000, "WriteUnitsPerSecond": 4000}
+from fogbank.services.dynamodb.warm import ON_DEMAND_WARM
 
 
-def describe(record: Record, now_ms: int, *, warm: bool = False) -> Output:
-    """`warm` adds what only DescribeTable shows."""
+def describe(record: Record, now_ms: int, *, whole: bool = False) -> Output:
+    """`whole` adds what only DescribeTable shows."""
     status = status_of(record, now_ms)
     result: Output = {
-        name: record[name]
-        for name in ("TableName", "KeySchema", "AttributeDefinitions", "TableArn", "TableId")
+        name: record[name] for name in ("TableName", "KeySchema", "TableArn", "TableId")
     }
+    result["AttributeDefinitions"] = sorted(
+        record["AttributeDefinitions"], key=lambda one: str(one["AttributeName"])
+    )
     result["TableStatus"] = status
     result["CreationDateTime"] = record["CreatedMs"] / 1000
-    result["ProvisionedThroughput"] = _throughput(record)
+    result["ProvisionedThroughput"] = provisioning.described(record, now_ms)
     result["TableSizeBytes"] = record.get("SizeBytes", 0)
     result["ItemCount"] = record.get("ItemCount", 0)
     result["DeletionProtectionEnabled"] = bool(record.get("DeletionProtectionEnabled"))
     on_demand = record.get("BillingMode") == "PAY_PER_REQUEST"
     if record.get("BillingMode") and (on_demand or record.get("WasOnDemandMs")):
         result["BillingModeSummary"] = {"BillingMode": record["BillingMode"]}
-        if warm and record.get("WasOnDemandMs"):
+        if whole and record.get("WasOnDemandMs"):
             result["BillingModeSummary"]["LastUpdateToPayPerRequestDateTime"] = (
                 record["WasOnDemandMs"] / 1000
             )
@@ -41,16 +41,20 @@ def describe(record: Record, now_ms: int, *, warm: bool = False) -> Output:
         result["Replicas"] = _replicas(record, now_ms)
     if status == "CREATING" and record.get("Restore"):
         result["RestoreSummary"] = {**record["Restore"], "RestoreInProgress": True}
-    if record.get("TableClass"):
-        result["TableClassSummary"] = {"TableClass": record["TableClass"]}
+    result.update(table_class.described(record))
     for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
         if record.get(member):
             result[member] = [
-                _index(record, index, now_ms, member == "GlobalSecondaryIndexes", warm)
+                describe_index(record, index, now_ms, whole=whole)
+                if member == "GlobalSecondaryIndexes"
+                else _local_index(record, index)
                 for index in record[member]
             ]
-    if warm:
-        result["WarmThroughput"] = _warm(record, record, "ACTIVE" if status == "ACTIVE" else status)
+    if whole:
+        result["WarmThroughput"] = warm.described(record, record, now_ms)
+        if status == "CREATING":
+            asked = bool(record.get("WarmThroughput"))
+            result["WarmThroughput"]["Status"] = "UPDATING" if asked else status
     return result
 
 
@@ -84,55 +88,36 @@ def _replicas(record: Record, now_ms: int) -> list[dict[str, Any]]:
     return described
 
 
-def _throughput(holder: dict[str, Any]) -> dict[str, Any]:
-    given = holder.get("ProvisionedThroughput") or {}
-    result = {
-        "NumberOfDecreasesToday": given.get("NumberOfDecreasesToday", 0),
-        "ReadCapacityUnits": given.get("ReadCapacityUnits", 0),
-        "WriteCapacityUnits": given.get("WriteCapacityUnits", 0),
-    }
-    for name in ("LastIncreaseDateTime", "LastDecreaseDateTime"):
-        if name in given:
-            result[name] = given[name]
-    return result
-
-
-def _warm(record: Record, holder: dict[str, Any], status: str) -> dict[str, Any]:
-    given: dict[str, int] = holder.get("WarmThroughput") or {}
-    floor: dict[str, int]
-    if record.get("BillingMode") == "PAY_PER_REQUEST":
-        floor = ON_DEMAND_WARM
-    else:
-        provisioned = _throughput(holder)
-        floor = {
-            "ReadUnitsPerSecond": provisioned["ReadCapacityUnits"],
-            "WriteUnitsPerSecond": provisioned["WriteCapacityUnits"],
-        }
-    units: dict[str, Any] = {name: max(low, given.get(name, 0)) for name, low in floor.items()}
-    return {**units, "Status": status}
-
-
-def _index(
-    record: Record, index: dict[str, Any], now_ms: int, is_global: bool, warm: bool
-) -> dict[str, Any]:
-    result: dict[str, Any] = {
+def _local_index(record: Record, index: dict[str, Any]) -> dict[str, Any]:
+    projection = dict(index["Projection"])
+    if projection.get("NonKeyAttributes"):
+        projection["NonKeyAttributes"] = sorted(projection["NonKeyAttributes"])
+    return {
         "IndexName": index["IndexName"],
         "KeySchema": index["KeySchema"],
-        "Projection": index["Projection"],
+        "Projection": projection,
         "IndexSizeBytes": index.get("SizeBytes", 0),
         "ItemCount": index.get("ItemCount", 0),
         "IndexArn": f"{record['TableArn']}/index/{index['IndexName']}",
     }
-    if is_global:
-        status = index_status(record, index, now_ms)
-        result["IndexStatus"] = status
-        if status == "CREATING" and index.get("backfilling"):
-            result["Backfilling"] = True
-        result["ProvisionedThroughput"] = _throughput(index)
-        if index.get("OnDemandThroughput"):
-            result["OnDemandThroughput"] = index["OnDemandThroughput"]
-        if warm:
-            result["WarmThroughput"] = _warm(record, index, "ACTIVE")
+
+
+def describe_index(
+    record: Record, index: dict[str, Any], now_ms: int, *, whole: bool = False
+) -> dict[str, Any]:
+    """A global index; `whole` as for its table."""
+    result = _local_index(record, index)
+    status = index_status(record, index, now_ms)
+    result["IndexStatus"] = status
+    if status == "CREATING" and index.get("backfilling"):
+        result["Backfilling"] = True
+    result["ProvisionedThroughput"] = provisioning.described(index, now_ms)
+    if index.get("OnDemandThroughput"):
+        result["OnDemandThroughput"] = index["OnDemandThroughput"]
+    if whole:
+        result["WarmThroughput"] = warm.described(record, index, now_ms)
+        if status == "CREATING" and index.get("WarmThroughput"):
+            result["WarmThroughput"]["Status"] = "UPDATING"
     return result
 
 

@@ -13,6 +13,7 @@ from fogbank.services.dynamodb.backup_records import keep_deleted
 from fogbank.services.dynamodb.copying import Job, finishes, place
 from fogbank.services.dynamodb.definitions import invalid
 from fogbank.services.dynamodb.descriptions import describe
+from fogbank.services.dynamodb.encryption import set_encryption
 from fogbank.services.dynamodb.errors import (
     ResourceInUseException,
     ResourceNotFoundException,
@@ -24,7 +25,7 @@ from fogbank.services.dynamodb.replica_groups import at, begin_trim, leave, memb
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.shapes import INTEGER, STRING
 from fogbank.services.dynamodb.stream_records import close_stream, open_stream
-from fogbank.services.dynamodb.tables import set_encryption, set_stream, transition_ms
+from fogbank.services.dynamodb.tables import set_stream, transition_ms
 from fogbank.services.events import emit
 from fogbank.storage.kv import Reader, Writer
 

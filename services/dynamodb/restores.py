@@ -17,6 +17,7 @@ from fogbank.services.dynamodb.backups import moment_ms, place_of, require_table
 from fogbank.services.dynamodb.copying import Job, finishes, place
 from fogbank.services.dynamodb.definitions import check_throughput
 from fogbank.services.dynamodb.descriptions import describe
+from fogbank.services.dynamodb.encryption import set_encryption
 from fogbank.services.dynamodb.errors import (
     ResourceNotFoundException,
     ValidationException,
@@ -31,7 +32,6 @@ from fogbank.services.dynamodb.tables import (
     ON_DEMAND,
     SSE,
     THROUGHPUT,
-    set_encryption,
     transition_ms,
 )
 from fogbank.storage.kv import Reader, Writer

@@ -5,18 +5,15 @@ from typing import Any
 import orjson
 
 from fogbank.services.context import Context, Input, Output
-from fogbank.services.dynamodb import schema
+from fogbank.services.dynamodb import on_demand, schema, throughput, warm
 from fogbank.services.dynamodb.changes import put_entry
 from fogbank.services.dynamodb.definitions import (
     GLOBAL_INDEXES_MAX,
     check_attributes,
-    check_billing,
     check_global,
-    check_throughput,
-    check_used,
     invalid,
 )
-from fogbank.services.dynamodb.descriptions import describe
+from fogbank.services.dynamodb.encryption import change_encryption, check_encryption
 from fogbank.services.dynamodb.errors import (
     LimitExceededException,
     ResourceNotFoundException,
@@ -29,6 +26,8 @@ from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import BOOLEAN, STRING, check
 from fogbank.services.dynamodb.stream_records import close_stream, open_stream
+from fogbank.services.dynamodb.stream_settings import check_stream
+from fogbank.services.dynamodb.table_class import change_class
 from fogbank.services.dynamodb.tables import (
     ATTRIBUTES,
     GLOBAL_INDEX,
@@ -37,10 +36,11 @@ from fogbank.services.dynamodb.tables import (
     STREAM,
     THROUGHPUT,
     WARM,
-    set_encryption,
     set_stream,
     transition_ms,
 )
+from fogbank.services.dynamodb.update_answers import answered
+from fogbank.services.dynamodb.update_rules import asked, lasts
 from fogbank.services.events import emit
 from fogbank.storage.keys import after
 from fogbank.storage.kv import Writer
@@ -81,89 +81,58 @@ async def update_table(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html"""
     check(request, _SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
-    if all(request.get(member) is None for member in _CHANGES):
-        raise ValidationException(
-            "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
-            "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"
-        )
-    if request.get("ReplicaUpdates") is not None:
+    found = asked(request, _CHANGES)
+    check_encryption(found.get("SSESpecification"))
+    check_stream(found.get("StreamSpecification"), creating=False)
+    if "ReplicaUpdates" in found:
         return await update_replicas(ctx, name, request)
     now_ms = ctx.clock.now_ms()
 
-    def work(tx: Writer) -> Record:
+    def work(tx: Writer) -> Output:
         record = schema.describe_load(tx, ctx.world, name, now_ms)
+        before = schema.describe_load(tx, ctx.world, name, now_ms)
         schema.require_active(record, now_ms)
         check_settings(record, request)
-        _change_billing(record, request, now_ms)
-        _change_stream(tx, Moment(ctx, now_ms), record, request)
-        if request.get("DeletionProtectionEnabled") is not None:
-            record["DeletionProtectionEnabled"] = request["DeletionProtectionEnabled"]
-        _change_shared(ctx, tx, record, request, now_ms)
+        throughput.change_billing(record, found, now_ms)
+        _change_stream(tx, Moment(ctx, now_ms), record, found)
+        if "DeletionProtectionEnabled" in found:
+            record["DeletionProtectionEnabled"] = found["DeletionProtectionEnabled"]
+        told = _change_shared(ctx, tx, record, request, found)
         # All but streams and protection is one setting of a global table.
-        for where, member in members(tx, ctx, record) if set(request) & SHARED else ():
+        for where, member in members(tx, ctx, record) if set(found) & SHARED else ():
             schema.require_active(member, now_ms)
-            _change_billing(member, request, now_ms)
-            _change_shared(where, tx, member, request, now_ms)
-        return record
+            throughput.change_billing(member, found, now_ms)
+            _change_shared(where, tx, member, request, found)
+        return answered(before, record, {**found, **told}, now_ms)
 
-    answer = describe(await ctx.store.write(work), now_ms)
-    if set(request) - {"TableName", "DeletionProtectionEnabled"}:
-        answer["TableStatus"] = "UPDATING"
-    return {"TableDescription": answer}
+    return {"TableDescription": await ctx.store.write(work)}
 
 
-def _change_shared(ctx: Context, tx: Writer, record: Record, request: Input, now_ms: int) -> None:
-    """What the members of a global table share, but billing, is changed, and the record saved."""
-    _change_indexes(ctx, tx, record, request, now_ms)
-    set_encryption(ctx, record, request.get("SSESpecification"))
-    for member in ("TableClass", "OnDemandThroughput", "WarmThroughput"):
-        if request.get(member) is not None:
-            record[member] = request[member]
-    record["Creating"] = False
-    record["ActiveAtMs"] = now_ms + transition_ms(ctx)
+def _change_shared(
+    ctx: Context, tx: Writer, record: Record, request: Input, found: Input
+) -> Output:
+    """What the members of a global table share, but billing, is changed, and the record saved.
+
+    Returns the limits on demand as the answer tells them.
+    """
+    now_ms = ctx.clock.now_ms()
+    times = (now_ms, now_ms + transition_ms(ctx))
+    throughput.check_quotas(found, ctx.world.region)
+    _change_indexes(ctx, tx, record, request, times)
+    change_encryption(ctx, record, found.get("SSESpecification"), now_ms)
+    change_class(record, found.get("TableClass"), now_ms)
+    told: Output = {}
+    if "OnDemandThroughput" in found:
+        is_on_demand = record.get("BillingMode") == "PAY_PER_REQUEST"
+        limits = on_demand.given(found)
+        told["OnDemandThroughput"] = on_demand.change(record, limits, on_demand=is_on_demand)
+    if "WarmThroughput" in found:
+        warm.change(record, record, warm.given(found), times)
+    if lasts(found):
+        record["Creating"] = False
+        record["ActiveAtMs"] = times[1]
     schema.save(tx, ctx.world, record)
-
-
-def _change_billing(record: Record, request: Input, now_ms: int) -> None:
-    mode = request.get("BillingMode")
-    throughput = request.get("ProvisionedThroughput")
-    current = record.get("BillingMode") or "PROVISIONED"
-    if throughput is None and mode in (None, current):
-        return
-    check_billing((mode or current) == "PAY_PER_REQUEST", throughput)
-    if throughput is None:
-        record.pop("ProvisionedThroughput", None)
-        for index in record.get("GlobalSecondaryIndexes") or ():
-            index.pop("ProvisionedThroughput", None)
-        record["WasOnDemandMs"] = now_ms
-        record["BillingMode"] = mode
-        return
-    check_throughput(throughput)
-    old = record.get("ProvisionedThroughput") or {}
-    read, write = throughput["ReadCapacityUnits"], throughput["WriteCapacityUnits"]
-    if (old.get("ReadCapacityUnits"), old.get("WriteCapacityUnits")) == (read, write):
-        raise ValidationException(
-            "The provisioned throughput for the table will not change. The requested value equals "
-            "the current value. Current ReadCapacityUnits provisioned for the table: "
-            f"{read}. Requested ReadCapacityUnits: {read}. Current WriteCapacityUnits provisioned "
-            f"for the table: {write}. Requested WriteCapacityUnits: {write}. Refer to the Amazon "
-            "DynamoDB Developer Guide for current limits and how to request higher limits."
-        )
-    record["ProvisionedThroughput"] = _moved(old, throughput, now_ms)
-    if mode is not None:
-        record["BillingMode"] = mode
-
-
-def _moved(old: dict[str, Any], new: dict[str, Any], now_ms: int) -> dict[str, Any]:
-    """The new capacity, with the times of its last increase and decrease."""
-    result = {**old, **new}
-    pairs = [(old.get(name, 0), new[name]) for name in ("ReadCapacityUnits", "WriteCapacityUnits")]
-    if old and any(after_ > before for before, after_ in pairs):
-        result["LastIncreaseDateTime"] = now_ms / 1000
-    if any(after_ < before for before, after_ in pairs):
-        result["LastDecreaseDateTime"] = now_ms / 1000
-        result["NumberOfDecreasesToday"] = old.get("NumberOfDecreasesToday", 0) + 1
-    return result
+    return told
 
 
 def _change_stream(tx: Writer, moment: Moment, record: Record, request: Input) -> None:
@@ -186,57 +155,42 @@ def _change_stream(tx: Writer, moment: Moment, record: Record, request: Input) -
         open_stream(tx, moment, record)
 
 
-def _change_indexes(ctx: Context, tx: Writer, record: Record, request: Input, now_ms: int) -> None:
-    updates = request.get("GlobalSecondaryIndexUpdates")
-    if updates is None:
-        return
-    if not updates:
-        raise invalid("List of GlobalSecondaryIndexUpdates is empty")
-    online = [one for one in updates if one.get("Create") or one.get("Delete")]
-    if len(online) > 1:
-        raise LimitExceededException(
-            "Subscriber limit exceeded: Only 1 online index can be created or deleted "
-            "simultaneously per table"
-        )
-    for one in updates:
+def _change_indexes(
+    ctx: Context, tx: Writer, record: Record, request: Input, times: tuple[int, int]
+) -> None:
+    region = ctx.world.region
+    for one in request.get("GlobalSecondaryIndexUpdates") or ():
         if one.get("Create"):
-            _create_index(ctx, tx, record, request, one["Create"], now_ms)
+            _create_index(ctx, tx, record, request, one["Create"], times)
         elif one.get("Delete"):
-            _delete_index(ctx, tx, record, one["Delete"]["IndexName"], now_ms)
-        elif one.get("Update"):
-            _update_index(record, one["Update"], now_ms)
+            _delete_index(ctx, tx, record, one["Delete"]["IndexName"])
         else:
-            raise invalid("One of GlobalSecondaryIndexUpdate's actions must be specified")
+            wanted = one["Update"]
+            index = _find(record, wanted["IndexName"], "update")
+            throughput.check_quotas(wanted, region, wanted["IndexName"])
+            throughput.change_index(record, index, wanted, times)
 
 
-def _find(record: Record, name: str) -> dict[str, Any]:
+def _find(record: Record, name: str, verb: str) -> dict[str, Any]:
+    """The global index of that name, which is to be updated or deleted."""
     for index in record.get("GlobalSecondaryIndexes") or ():
         if index["IndexName"] == name:
             found: dict[str, Any] = index
             return found
-    raise ResourceNotFoundException(f"Table: {record['TableName']} Index: {name} not found")
-
-
-def _update_index(record: Record, change: dict[str, Any], now_ms: int) -> None:
-    index = _find(record, change["IndexName"])
-    throughput = change.get("ProvisionedThroughput")
-    if throughput is not None:
-        if record.get("BillingMode") == "PAY_PER_REQUEST":
-            raise invalid(
-                "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when "
-                "BillingMode is PAY_PER_REQUEST"
-            )
-        check_throughput(throughput, index["IndexName"])
-        index["ProvisionedThroughput"] = _moved(
-            index.get("ProvisionedThroughput") or {}, throughput, now_ms
+    if any(index["IndexName"] == name for index in record.get("LocalSecondaryIndexes") or ()):
+        raise ValidationException(
+            f"Cannot {verb} an index that is not a GlobalSecondaryIndex: {name}"
         )
-    for member in ("OnDemandThroughput", "WarmThroughput"):
-        if change.get(member) is not None:
-            index[member] = change[member]
+    raise ResourceNotFoundException(f"Index {name} for table {record['TableName']}")
 
 
 def _create_index(
-    ctx: Context, tx: Writer, record: Record, request: Input, wanted: dict[str, Any], now_ms: int
+    ctx: Context,
+    tx: Writer,
+    record: Record,
+    request: Input,
+    wanted: dict[str, Any],
+    times: tuple[int, int],
 ) -> None:
     name = wanted["IndexName"]
     present = [
@@ -245,19 +199,21 @@ def _create_index(
         for index in record.get(member) or ()
     ]
     if name in present:
-        raise ValidationException(f"Attempting to create an index which already exists: {name}")
+        raise ValidationException("Attempting to create an index which already exists")
     if len(record.get("GlobalSecondaryIndexes") or ()) >= GLOBAL_INDEXES_MAX:
         raise LimitExceededException(
-            "Subscriber limit exceeded: GlobalSecondaryIndex count exceeds the per-table limit "
+            "Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit "
             f"of {GLOBAL_INDEXES_MAX}"
         )
     _define(record, request, wanted)
+    throughput.check_new_index(record, wanted, ctx.world.region)
     index = {
         **wanted,
         "Id": f"{name}@{ctx.ids.hex(4)}",
         "backfilling": True,
-        "ActiveAtMs": now_ms + transition_ms(ctx),
+        "ActiveAtMs": times[1],
     }
+    throughput.keep_new(index)
     record.setdefault("GlobalSecondaryIndexes", []).append(index)
     if _backfill(ctx, tx, record, name, b"") is None:
         index.pop("backfilling")
@@ -267,25 +223,26 @@ def _create_index(
 
 
 def _define(record: Record, request: Input, wanted: dict[str, Any]) -> None:
-    """The attributes of the new index's key are defined, and no definition changes its type."""
-    given = request.get("AttributeDefinitions") or []
+    """The attributes of the new index's key are defined; other definitions are passed over."""
+    given = request.get("AttributeDefinitions")
+    if not given:
+        raise invalid(f"AttributeDefinitions is not specified for index: {wanted['IndexName']}")
     check_attributes(given)
     types = {one["AttributeName"]: one["AttributeType"] for one in record["AttributeDefinitions"]}
+    keys = {element["AttributeName"] for element in wanted["KeySchema"]}
     for one in given:
+        if one["AttributeName"] not in keys:
+            continue
         if types.get(one["AttributeName"], one["AttributeType"]) != one["AttributeType"]:
             raise invalid(
                 f"Type of attribute {one['AttributeName']} cannot be changed while it is in use"
             )
         types[one["AttributeName"]] = one["AttributeType"]
+    throughput.check_index_units(record, wanted)
     check_global(wanted, list(types), record.get("BillingMode") == "PAY_PER_REQUEST")
-    definitions = [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()]
-    indexes = [
-        *(record.get("LocalSecondaryIndexes") or ()),
-        *(record.get("GlobalSecondaryIndexes") or ()),
-        wanted,
+    record["AttributeDefinitions"] = [
+        {"AttributeName": name, "AttributeType": kind} for name, kind in types.items()
     ]
-    check_used(definitions, record["KeySchema"], indexes)
-    record["AttributeDefinitions"] = definitions
 
 
 def _backfill(ctx: Context, tx: Writer, record: Record, name: str, start: bytes) -> bytes | None:
@@ -318,7 +275,7 @@ async def backfill(ctx: Context, event: Event) -> None:
         assert start is not None
         following = _backfill(ctx, tx, record, body["IndexName"], start)
         if following is None:
-            _find(record, body["IndexName"]).pop("backfilling", None)
+            _find(record, body["IndexName"], "update").pop("backfilling", None)
             schema.save(tx, ctx.world, record)
         return following
 
@@ -326,8 +283,8 @@ async def backfill(ctx: Context, event: Event) -> None:
         start = await ctx.store.write(work)
 
 
-def _delete_index(ctx: Context, tx: Writer, record: Record, name: str, now_ms: int) -> None:
-    index = _find(record, name)
+def _delete_index(ctx: Context, tx: Writer, record: Record, name: str) -> None:
+    index = _find(record, name, "delete")
     record["GlobalSecondaryIndexes"].remove(index)
     if not record["GlobalSecondaryIndexes"]:
         del record["GlobalSecondaryIndexes"]

@@ -5,18 +5,17 @@ A state ends at a time that the record names, so that nothing waits and no timer
 
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import blake2b
 from typing import Any
-from uuid import UUID
 
 import orjson
 
 from fogbank.services.context import Context, Input, Output
-from fogbank.services.dynamodb import schema, stored
+from fogbank.services.dynamodb import schema, stored, throughput, warm
 from fogbank.services.dynamodb.backup_records import keep_deleted
 from fogbank.services.dynamodb.copying import wait_for_copies
 from fogbank.services.dynamodb.definitions import check_create
 from fogbank.services.dynamodb.descriptions import describe
+from fogbank.services.dynamodb.encryption import check_encryption, set_encryption
 from fogbank.services.dynamodb.errors import ResourceInUseException, ValidationException
 from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.replica_groups import leave
@@ -24,6 +23,7 @@ from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import BOOLEAN, INTEGER, STRING, check
 from fogbank.services.dynamodb.stream_records import close_stream, open_stream, stream_key, trim
+from fogbank.services.dynamodb.stream_settings import check_stream
 from fogbank.services.dynamodb.tag_rules import checked_tags, merged
 from fogbank.services.events import emit
 from fogbank.storage.keys import after, span, unpack
@@ -70,7 +70,6 @@ _CREATE = {
 }
 _NAME_SHAPE = {"TableName!": STRING}
 _LIST_SHAPE = {"ExclusiveStartTableName": STRING, "Limit": INTEGER}
-_STREAM_VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
 
 
 def transition_ms(ctx: Context) -> int:
@@ -87,6 +86,9 @@ async def create_table(ctx: Context, request: Input) -> Output:
     check(request, _CREATE)
     name = schema.name_of(ctx.world, request["TableName"])
     check_create(request)
+    throughput.check_new(request, ctx.world.region)
+    check_stream(request.get("StreamSpecification"), creating=True)
+    check_encryption(request.get("SSESpecification"))
     now_ms = ctx.clock.now_ms()
     record = new_record(ctx, name, request, now_ms)
 
@@ -101,6 +103,8 @@ async def create_table(ctx: Context, request: Input) -> Output:
     await ctx.store.write(work)
     answer = describe(record, now_ms)
     answer["TableStatus"] = "CREATING"
+    if record.get("WarmThroughput"):
+        answer["WarmThroughput"] = {**warm.effective(record, record), "Status": "UPDATING"}
     for index in answer.get("GlobalSecondaryIndexes", ()):
         index["IndexStatus"] = "CREATING"
     return {"TableDescription": answer}
@@ -124,6 +128,10 @@ def new_record(ctx: Context, name: str, request: Input, now_ms: int) -> Record:
     ):
         if request.get(member) is not None:
             record[member] = request[member]
+    if record.get("GlobalSecondaryIndexes"):
+        record["GlobalSecondaryIndexes"] = [dict(one) for one in record["GlobalSecondaryIndexes"]]
+    for holder in (record, *(record.get("GlobalSecondaryIndexes") or ())):
+        throughput.keep_new(holder)
     if request.get("Tags"):
         record["Tags"] = merged(checked_tags(request["Tags"]), [])
     if record.get("BillingMode") == "PAY_PER_REQUEST":
@@ -137,39 +145,16 @@ def set_stream(record: Record, wanted: dict[str, Any] | None, now_ms: int) -> No
     """The record has the stream that the specification wants."""
     if wanted is None:
         return
-    view = wanted.get("StreamViewType")
     if not wanted["StreamEnabled"]:
-        if view is not None:
-            raise ValidationException(
-                "One or more parameter values were invalid: StreamViewType cannot be specified "
-                "when StreamEnabled is false"
-            )
         record.pop("StreamSpecification", None)
         return
-    if view not in _STREAM_VIEWS:
-        raise ValidationException(
-            "One or more parameter values were invalid: StreamViewType must be specified when "
-            "StreamEnabled is true"
-        )
     label = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds")[:23]
-    record["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": view}
+    record["StreamSpecification"] = {
+        "StreamEnabled": True,
+        "StreamViewType": wanted["StreamViewType"],
+    }
     record["LatestStreamLabel"] = label
     record["LatestStreamArn"] = f"{record['TableArn']}/stream/{label}"
-
-
-def set_encryption(ctx: Context, record: Record, wanted: dict[str, Any] | None) -> None:
-    """The record describes the key that the specification names; AWS owned keys are not shown."""
-    if wanted is None:
-        return
-    if not wanted.get("Enabled"):
-        record.pop("SSEDescription", None)
-        return
-    # Without a key of the caller's, AWS makes one for the account and region.
-    managed = blake2b(repr(ctx.world).encode(), digest_size=16).hexdigest()
-    key = wanted.get("KMSMasterKeyId") or str(UUID(managed, version=4))
-    if not key.startswith("arn:"):
-        key = ctx.world.arn("kms", key if key.startswith("alias/") else f"key/{key}")
-    record["SSEDescription"] = {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key}
 
 
 def _is_gone(record: Record, now_ms: int) -> bool:
@@ -192,7 +177,7 @@ async def describe_table(ctx: Context, request: Input) -> Output:
     record = await ctx.store.read(work)
     if record.pop("recounted", False):
         await ctx.store.write(lambda tx: _save_counts(tx, ctx, record))
-    return {"Table": describe(record, now_ms, warm=True)}
+    return {"Table": describe(record, now_ms, whole=True)}
 
 
 def _count(ctx: Context, tx: Reader, record: Record, now_ms: int) -> None:

@@ -43,7 +43,6 @@ GOOD: dict[str, dict[str, Any]] = {
     "UpdateTable": {
         "TableName": "music",
         "BillingMode": "PAY_PER_REQUEST",
-        "DeletionProtectionEnabled": False,
         "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "nothing"}}],
         "AttributeDefinitions": MUSIC["AttributeDefinitions"],
     },

@@ -111,7 +111,7 @@ async def test_a_removed_index_leaves_nothing_for_a_later_one_of_its_name() -> N
 
 async def test_one_index_changes_at_a_time() -> None:
     calls = await music(0)
-    both = [*YEAR["GlobalSecondaryIndexUpdates"], *DROP["GlobalSecondaryIndexUpdates"]]
+    both = [*YEAR["GlobalSecondaryIndexUpdates"], {"Delete": {"IndexName": "another"}}]
     with pytest.raises(AwsError) as caught:
         await calls("UpdateTable", **{**YEAR, "GlobalSecondaryIndexUpdates": both})
     assert caught.value.code == "LimitExceededException"
