@@ -18,6 +18,8 @@ from fogbank.services.dynamodb.descriptions import describe
 from fogbank.services.dynamodb.encryption import check_encryption, set_encryption
 from fogbank.services.dynamodb.errors import ResourceInUseException, ValidationException
 from fogbank.services.dynamodb.moments import Moment, moment_of
+from fogbank.services.dynamodb.policies import put_first
+from fogbank.services.dynamodb.policy_documents import parsed
 from fogbank.services.dynamodb.replica_groups import leave
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
@@ -67,6 +69,7 @@ _CREATE = {
     "DeletionProtectionEnabled": BOOLEAN,
     "WarmThroughput": WARM,
     "OnDemandThroughput": ON_DEMAND,
+    "ResourcePolicy": STRING,
 }
 _NAME_SHAPE = {"TableName!": STRING}
 _LIST_SHAPE = {"ExclusiveStartTableName": STRING, "Limit": INTEGER}
@@ -89,6 +92,8 @@ async def create_table(ctx: Context, request: Input) -> Output:
     throughput.check_new(request, ctx.world.region)
     check_stream(request.get("StreamSpecification"), creating=True)
     check_encryption(request.get("SSESpecification"))
+    policy = request.get("ResourcePolicy")
+    document = None if policy is None else parsed(policy)
     now_ms = ctx.clock.now_ms()
     record = new_record(ctx, name, request, now_ms)
 
@@ -97,6 +102,8 @@ async def create_table(ctx: Context, request: Input) -> Output:
         if raw is not None and not _is_gone(orjson.loads(raw), now_ms):
             raise ResourceInUseException(f"Table already exists: {name}")
         schema.save(tx, ctx.world, record)
+        if document is not None:
+            put_first(ctx, tx, record, document)
         if record.get("StreamSpecification"):
             open_stream(tx, Moment(ctx, now_ms), record)
 

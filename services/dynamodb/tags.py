@@ -1,6 +1,5 @@
 """Tags of tables."""
 
-import re
 from typing import Any
 
 from fogbank.services.context import Context, Input, Output
@@ -9,6 +8,7 @@ from fogbank.services.dynamodb.errors import (
     ResourceNotFoundException,
     ValidationException,
 )
+from fogbank.services.dynamodb.resource_arns import resource_of
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import STRING, check
@@ -21,26 +21,21 @@ _TAG_SHAPE = {"ResourceArn!": STRING, "Tags!": TAGS}
 _UNTAG_SHAPE = {"ResourceArn!": STRING, "TagKeys!": [STRING]}
 
 
-_TABLE_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[^:]+:[0-9]+:table/([a-zA-Z0-9_.-]{3,255})(/.*)?")
-
-
-def table_name(ctx: Context, arn: str, operation: str) -> str:
+def _table_name(ctx: Context, arn: str, operation: str) -> str:
     """The name of the table whose ARN this is, in the caller's account and region."""
-    found = _TABLE_ARN.fullmatch(arn)
-    if found is None:
-        raise ValidationException(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")
+    resource = resource_of(arn)
     schema.refuse_foreign(ctx, arn, operation)
-    if arn.split(":")[3] != ctx.world.region:
-        raise _absent(arn)
-    return found[1]
+    if resource.region != ctx.world.region:
+        raise ValidationException(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")
+    return resource.table
 
 
 def _absent(arn: str) -> ResourceNotFoundException:
-    return ResourceNotFoundException(f"ResourcArn: {arn} not found")
+    return ResourceNotFoundException(f"ResourceArn: {arn} not found")
 
 
 def _load(tx: Reader, ctx: Context, arn: str, operation: str) -> Record:
-    name = table_name(ctx, arn, operation)
+    name = _table_name(ctx, arn, operation)
     try:
         return schema.describe_load(tx, ctx.world, name, ctx.clock.now_ms())
     except ResourceNotFoundException:
@@ -52,7 +47,7 @@ async def tag_resource(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TagResource.html"""
     check(request, _TAG_SHAPE)
     arn = request["ResourceArn"]
-    table_name(ctx, arn, "TagResource")
+    _table_name(ctx, arn, "TagResource")
     if not request["Tags"]:
         raise ValidationException("Atleast one Tag needs to be provided as Input.")
     tags = checked_tags(request["Tags"])
@@ -71,7 +66,7 @@ async def untag_resource(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UntagResource.html"""
     check(request, _UNTAG_SHAPE)
     arn = request["ResourceArn"]
-    table_name(ctx, arn, "UntagResource")
+    _table_name(ctx, arn, "UntagResource")
     if not request["TagKeys"]:
         raise ValidationException("Atleast one Tag Key needs to be provided as Input.")
     check_keys(request["TagKeys"])

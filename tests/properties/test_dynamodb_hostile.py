@@ -98,7 +98,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "TagResource": {"ResourceArn": ARN, "Tags": [{"Key": "a", "Value": "b"}]},
     "UntagResource": {"ResourceArn": ARN, "TagKeys": ["a"]},
     "ListTagsOfResource": {"ResourceArn": ARN},
-    "PutResourcePolicy": {"ResourceArn": ARN, "Policy": '{"Statement": []}'},
+    "PutResourcePolicy": {
+        "ResourceArn": ARN,
+        "Policy": '{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "*", '
+        '"Resource": "*"}}',
+    },
     "GetResourcePolicy": {"ResourceArn": ARN},
     "DeleteResourcePolicy": {"ResourceArn": ARN, "ExpectedRevisionId": "1"},
     "DescribeTimeToLive": {"TableName": "music"},

@@ -107,14 +107,32 @@ async def test_a_batch_of_nothing_is_refused(operation: str) -> None:
     assert caught.value.message == f"The requestItems parameter is required for {operation}"
 
 
-async def test_tags_of_what_is_no_table_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("arn", "text"),
+    [
+        ("music", "One or more parameter values were invalid: ARNs must start with 'arn:': music"),
+        (
+            "arn:aws:s3:::music",
+            "One or more parameter values were invalid: Provided Arn is not a DynamoDB resource "
+            "arn: arn:aws:s3:::music",
+        ),
+        (
+            f"{ARN}/index/by_song",
+            "One or more parameter values were invalid: Invalid resource arn provided, only table "
+            f"or stream is accepted. Provided resource arn: {ARN}/index/by_song",
+        ),
+        (
+            ARN.replace("us-east-1", "us-west-2"),
+            "Invalid TableArn: Invalid ResourceArn provided as input "
+            f"{ARN.replace('us-east-1', 'us-west-2')}",
+        ),
+    ],
+)
+async def test_tags_of_what_is_no_table_are_refused(arn: str, text: str) -> None:
     calls = await music()
-    for arn in ("music", "arn:aws:s3:::music", f"{ARN[:-5]}ab"):
-        with pytest.raises(AwsError) as caught:
-            await calls("TagResource", ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}])
-        assert caught.value.message == (
-            f"Invalid TableArn: Invalid ResourceArn provided as input {arn}"
-        )
+    with pytest.raises(AwsError) as caught:
+        await calls("TagResource", ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}])
+    assert (caught.value.code, caught.value.message) == ("ValidationException", text)
 
 
 async def test_tags_of_another_accounts_table_are_refused() -> None:
@@ -128,7 +146,7 @@ async def test_an_absent_table_has_no_tags() -> None:
     absent = ARN.replace("music", "dance")
     with pytest.raises(AwsError) as caught:
         await calls("TagResource", ResourceArn=absent, Tags=[{"Key": "a", "Value": "b"}])
-    assert caught.value.message == f"Requested resource not found: ResourcArn: {absent} not found"
+    assert caught.value.message == f"Requested resource not found: ResourceArn: {absent} not found"
 
 
 async def test_an_absent_table_of_an_account_of_ones_own_is_not_found() -> None:
@@ -137,7 +155,7 @@ async def test_an_absent_table_of_an_account_of_ones_own_is_not_found() -> None:
     with pytest.raises(AwsError) as caught:
         await calls("ListTagsOfResource", ResourceArn=FOREIGN)
     assert caught.value.code == "ResourceNotFoundException"
-    assert caught.value.message == f"Requested resource not found: ResourcArn: {FOREIGN} not found"
+    assert caught.value.message == f"Requested resource not found: ResourceArn: {FOREIGN} not found"
 
 
 async def test_at_least_one_tag_is_set_or_taken_away() -> None:
