@@ -78,7 +78,12 @@ def note_expiry(
 
 
 def wake_at(tx: Writer, table: Table, moment: Moment, expires_s: int) -> None:
-    """An event expires the table's items at that second."""
+    """An event expires the table's items at that second.
+
+    Events of one key wait for each other: a time has a key of its own, so that it is not held up
+    by a later one that was there before.
+    """
     tx.put(times_marker(table), b"%d" % expires_s)
-    body = {"TableName": table.name, "TableId": table.id}
-    emit(moment.ctx, tx, "dynamodb.expire", table.id, body, due_ms=expires_s * 1000)
+    body = {"TableName": table.name, "TableId": table.id, "ExpiresS": expires_s}
+    key = f"{table.id}@{expires_s}"
+    emit(moment.ctx, tx, "dynamodb.expire", key, body, due_ms=expires_s * 1000)

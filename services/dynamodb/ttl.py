@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.
 """
 
 from functools import partial
+from typing import Any
 
 from fogbank.services.context import Context, Input, Output, World
 from fogbank.services.dynamodb import schema, stored
@@ -45,9 +46,17 @@ async def describe_time_to_live(ctx: Context, request: Input) -> Output:
     now_ms = ctx.clock.now_ms()
 
     def work(tx: Reader) -> Record:
-        return schema.describe_load(tx, ctx.world, name, now_ms)
+        record = schema.describe_load(tx, ctx.world, name, now_ms)
+        status = schema.status_of(record, now_ms)
+        if status in ("CREATING", "DELETING"):
+            raise ValidationException(
+                f"Cannot describe time to live while table is in {status} state: Current table "
+                f"state is {status}"
+            )
+        return record
 
     record = await ctx.store.read(work, brief=True)
+    # AWS is done at once too: nobody has seen ENABLING or DISABLING of late.
     live = record.get("TimeToLive")
     description = {"TimeToLiveStatus": "ENABLED" if live else "DISABLED"}
     if live:
@@ -66,7 +75,8 @@ async def update_time_to_live(ctx: Context, request: Input) -> Output:
 
     def work(tx: Writer) -> None:
         record = schema.describe_load(tx, ctx.world, name, now_ms)
-        schema.require_active(record, now_ms)
+        if schema.status_of(record, now_ms) != "UPDATING":
+            schema.require_active(record, now_ms)
         live = record.get("TimeToLive")
         if live and live["AttributeName"] != attribute:
             raise ValidationException(
@@ -113,7 +123,7 @@ async def time_items(ctx: Context, event: Event) -> None:
         start = await ctx.store.write(work)
 
 
-def _table(tx: Reader, world: World, body: dict[str, str]) -> Table | None:
+def _table(tx: Reader, world: World, body: dict[str, Any]) -> Table | None:
     """The table that an event is about, if it is still the same."""
     raw = tx.get(schema.table_key(world, body["TableName"]))
     table = None if raw is None else schema.compiled(raw)
@@ -127,13 +137,16 @@ async def expire(ctx: Context, event: Event) -> None:
         continue
 
 
-def _expire(tx: Writer, ctx: Context, body: dict[str, str]) -> bool:
+def _expire(tx: Writer, ctx: Context, body: dict[str, Any]) -> bool:
     """One slice; True while there may be more that is due."""
     table = _table(tx, ctx.world, body)
     if table is None or table.ttl_name is None:
         return False
+    waited_for = body.get("ExpiresS")
+    if waited_for is not None and tx.get(times_marker(table)) != b"%d" % waited_for:
+        # Another time was found to come first since: its event sees to all that follow it.
+        return False
     moment = Moment(ctx, ctx.clock.now_ms(), expired=True)
-    tx.delete(times_marker(table))
     for count, (entry, _) in enumerate(tx.range(*times_range(table)), 1):
         expires_s, key = unpack(entry)[-2:]
         assert isinstance(expires_s, int) and isinstance(key, bytes)
@@ -148,4 +161,5 @@ def _expire(tx: Writer, ctx: Context, body: dict[str, str]) -> bool:
         tx.delete(entry)
         if count >= SLICE_ITEMS:
             return True
+    tx.delete(times_marker(table))
     return False

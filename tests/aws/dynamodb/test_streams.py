@@ -33,8 +33,7 @@ def test_a_change_is_read_from_the_stream(client: Client) -> None:
     assert records[0]["dynamodb"]["ApproximateCreationDateTime"].year >= 2024
 
 
-def test_an_expired_item_is_deleted(client: Client) -> None:
-    dynamodb = client("dynamodb")
+def _sessions(dynamodb: Any) -> None:
     dynamodb.create_table(
         TableName="sessions",
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -44,8 +43,25 @@ def test_an_expired_item_is_deleted(client: Client) -> None:
     dynamodb.update_time_to_live(
         TableName="sessions", TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
     )
+
+
+def test_an_expired_item_is_deleted(client: Client) -> None:
+    dynamodb = client("dynamodb")
+    _sessions(dynamodb)
     past = str(int(time.time()) - 10)
     dynamodb.put_item(TableName="sessions", Item={"id": {"S": "a"}, "ttl": {"N": past}})
     deadline = time.monotonic() + 10
     while dynamodb.scan(TableName="sessions")["Count"]:
         assert time.monotonic() < deadline, "the item is still there"
+
+
+def test_an_item_expires_though_one_of_a_later_time_was_there_before(client: Client) -> None:
+    dynamodb = client("dynamodb")
+    _sessions(dynamodb)
+    for name, in_s in (("tomorrow", 86_400), ("past", -10)):
+        item = {"id": {"S": name}, "ttl": {"N": str(int(time.time()) + in_s)}}
+        dynamodb.put_item(TableName="sessions", Item=item)
+    deadline = time.monotonic() + 10
+    while dynamodb.scan(TableName="sessions")["Count"] > 1:
+        assert time.monotonic() < deadline, "the item is still there"
+    assert dynamodb.scan(TableName="sessions")["Items"][0]["id"] == {"S": "tomorrow"}
