@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from zlib import crc32
 
-from fogbank.gateway.models import OperationModel, Shape, shapes_within
+from fogbank.gateway.models import Member, OperationModel, Shape, shapes_within
 from fogbank.services.errors import AwsError, ValidationException
 
 # Appends what is wrong with a value, which stands at a path, to a list.
@@ -50,10 +50,14 @@ class Manners:
     elements_not_null: bool = False
     # Shapes whose values the service judges itself, in its own words.
     own_shapes: frozenset[str] = frozenset()
+    # The same for one member of a structure: `Structure.Member`.
+    own_members: frozenset[str] = frozenset()
     # What the service looks at before all else; it raises, or adds messages of the common form.
     first: Callable[[OperationModel], Validator | None] | None = None
     # Patterns that have a sentence of their own instead of the common one.
     pattern_texts: tuple[tuple[str, str], ...] = ()
+    # Members whose errors are told in another order than the model's, by their structure.
+    orders: tuple[tuple[str, tuple[str, ...]], ...] = ()
     # Operations that say of a size or a range only where it is wrong, in the model's case.
     terse: frozenset[str] = frozenset()
 
@@ -129,6 +133,17 @@ MANNERS: dict[str, Manners] = {
     "dynamodb": Manners(
         first=_dynamodb,
         terse=frozenset({"Query", "BatchGetItem"}),
+        own_members=frozenset(
+            (
+                "DescribeContributorInsightsInput.IndexName",
+                "UpdateContributorInsightsInput.IndexName",
+            )
+        ),
+        orders=(
+            ("ProvisionedThroughput", ("WriteCapacityUnits", "ReadCapacityUnits")),
+            ("TimeToLiveSpecification", ("AttributeName", "Enabled")),
+            ("AttributeDefinition", ("AttributeType", "AttributeName")),
+        ),
         # Items and keys: the service measures them anyway. Tags have texts of their own.
         own_shapes=frozenset(
             (
@@ -167,6 +182,8 @@ ENUM_ORDERS = (
     "OR AND",
     "ADD DELETE PUT",
     "B N S",
+    "OLD_IMAGE KEYS_ONLY NEW_AND_OLD_IMAGES NEW_IMAGE",
+    "THROTTLED_KEYS ACCESSED_AND_THROTTLED_KEYS",
     "ALL INCLUDE KEYS_ONLY",
     "RESPONSE_STREAM BUFFERED",
     "Terminate Allow",
@@ -315,9 +332,10 @@ class _Checks:
 
     def _structure(self, shape: Shape, payload_prefix: str = "") -> Check:
         members: list[tuple[str, str, bool, Check | None]] = []
-        for member in shape.members.values():
+        for member in self._ordered(shape):
             required = member.name in shape.required
-            check = self.of(member.shape)
+            own = f"{shape.name}.{member.name}" in self._manners.own_members
+            check = None if own else self.of(member.shape)
             if required or check is not None:
                 prefix = payload_prefix if member.location is None else ""
                 name = _MARK + member.name if self._terse else _lower(member.name)
@@ -335,6 +353,11 @@ class _Checks:
                     check(each, path + wire, found)
 
         return structure
+
+    def _ordered(self, shape: Shape) -> list[Member]:
+        names = dict(self._manners.orders).get(shape.name, ())
+        order = [*names, *(name for name in shape.members if name not in names)]
+        return [shape.members[name] for name in order]
 
     def _list(self, shape: Shape) -> Check:
         own, inner = self._size(shape), self._elements(shape)

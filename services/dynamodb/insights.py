@@ -18,6 +18,7 @@ from fogbank.storage.keys import span
 from fogbank.storage.kv import Reader, Writer
 
 PAGE_MAX = 100
+NAME_MIN, NAME_MAX = 3, 255
 ALL_KEYS, THROTTLED = "ACCESSED_AND_THROTTLED_KEYS", "THROTTLED_KEYS"
 _TARGET_SHAPE = {"TableName!": STRING, "IndexName": STRING}
 _UPDATE_SHAPE = {
@@ -39,6 +40,16 @@ def _target(record: Record, index: str | None) -> Record:
             one: Record = found
             return one
     raise ResourceNotFoundException(f"Index: {index} not found for table: {record['TableName']}")
+
+
+def _index_name(request: Input) -> str | None:
+    index: str | None = request.get("IndexName")
+    if index is not None and not NAME_MIN <= len(index) <= NAME_MAX:
+        raise ValidationException(
+            f"IndexName must be at least {NAME_MIN} characters long and at most {NAME_MAX} "
+            "characters long"
+        )
+    return index
 
 
 def _status(insight: Insight | None, now_ms: int) -> str:
@@ -72,7 +83,7 @@ async def describe_contributor_insights(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeContributorInsights.html"""
     check(request, _TARGET_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
-    index = request.get("IndexName")
+    index = _index_name(request)
     now_ms = ctx.clock.now_ms()
     record = await ctx.store.read(
         lambda tx: schema.describe_load(tx, ctx.world, name, now_ms), brief=True
@@ -97,7 +108,7 @@ async def update_contributor_insights(ctx: Context, request: Input) -> Output:
     """
     check(request, _UPDATE_SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
-    index = request.get("IndexName")
+    index = _index_name(request)
     enables = request["ContributorInsightsAction"] == "ENABLE"
     now_ms = ctx.clock.now_ms()
     settled_ms = now_ms + transition_ms(ctx)

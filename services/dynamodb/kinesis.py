@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/kds.html
 
 from typing import Any
 
-from fogbank.services.context import Context, Input, Output
+from fogbank.services.context import Context, Input, Output, World
 from fogbank.services.dynamodb import schema
 from fogbank.services.dynamodb.errors import ValidationException
 from fogbank.services.dynamodb.service import service
@@ -15,7 +15,8 @@ from fogbank.services.dynamodb.shapes import STRING, check
 from fogbank.services.dynamodb.tables import transition_ms
 from fogbank.storage.kv import Writer
 
-FAILED = "User does not have a permission to use kinesis stream"
+_FAILED = "User does not have a permission to use kinesis stream"
+_BELONGS = "The kinesis Arn used to enable kinesis replication belongs to a stream which is not in "
 _STATE = "Table is not in a valid state to enable Kinesis Streaming Destination: "
 _PRECISION = {"ApproximateCreationDateTimePrecision": STRING}
 _SHAPE = {
@@ -29,6 +30,16 @@ _NAME_SHAPE = {"TableName!": STRING}
 
 def _status(destination: dict[str, Any], now_ms: int) -> str:
     return "ENABLING" if now_ms < destination["SettledMs"] else "ENABLE_FAILED"
+
+
+def _failure(world: World, arn: str) -> str:
+    """Why the stream cannot be used, as AWS sees it where there is no such stream."""
+    service_name, region, account = (arn.split(":") + [""] * 5)[2:5]
+    if region != world.region:
+        return _BELONGS + "the current region"
+    if account != world.account or service_name == "firehose":
+        return _BELONGS + "Active state"
+    return _FAILED
 
 
 @service.operation("EnableKinesisStreamingDestination")
@@ -68,6 +79,10 @@ async def disable_kinesis_streaming_destination(ctx: Context, request: Input) ->
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DisableKinesisStreamingDestination.html"""
     check(request, _SHAPE)
     name = schema.name_of(ctx.world, request["TableName"])
+    if any((request.get("EnableKinesisStreamingConfiguration") or {}).values()):
+        raise ValidationException(
+            "Stream cannot be disabled using EnableKinesisStreamingConfiguration parameters"
+        )
     now_ms = ctx.clock.now_ms()
     await ctx.store.read(lambda tx: schema.describe_load(tx, ctx.world, name, now_ms), brief=True)
     raise ValidationException(
@@ -97,7 +112,7 @@ async def update_kinesis_streaming_destination(ctx: Context, request: Input) -> 
         )
     raise ValidationException(
         f"{_STATE}Kinesis streaming is not in ACTIVE state. Updates are only allowed in ACTIVE "
-        f"state. TableName: {name}"
+        f"state. TableName: {name}, kdsArn: {arn}"
     )
 
 
@@ -114,6 +129,6 @@ async def describe_kinesis_streaming_destination(ctx: Context, request: Input) -
     for one in record.get("Destinations") or ():
         shown = {"StreamArn": one["StreamArn"], "DestinationStatus": _status(one, now_ms)}
         if shown["DestinationStatus"] == "ENABLE_FAILED":
-            shown["DestinationStatusDescription"] = FAILED
+            shown["DestinationStatusDescription"] = _failure(ctx.world, one["StreamArn"])
         described.append(shown)
     return {"TableName": name, "KinesisDataStreamDestinations": described}

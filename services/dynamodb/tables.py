@@ -268,6 +268,11 @@ async def delete_table(ctx: Context, request: Input) -> Output:
 
     def work(tx: Writer) -> Record:
         record = schema.describe_load(tx, ctx.world, name, now_ms)
+        if schema.status_of(record, now_ms) == "UPDATING":
+            raise ResourceInUseException(
+                f"Attempt to change a resource which is still in use: Table: {name} is in the "
+                "process of being updated."
+            )
         schema.require_active(record, now_ms)
         if record.get("DeletionProtectionEnabled"):
             raise ValidationException(

@@ -186,3 +186,33 @@ async def test_tables_are_listed_in_pages() -> None:
     page = await calls("ListTables", Limit=2)
     assert page == {"TableNames": ["aaa", "bbb"], "LastEvaluatedTableName": "bbb"}
     assert await calls("ListTables", ExclusiveStartTableName="bbb") == {"TableNames": ["ccc"]}
+
+
+@pytest.mark.parametrize("state", ["CREATING", "DELETING"])
+async def test_the_ttl_of_a_table_that_is_made_or_deleted_is_not_described(state: str) -> None:
+    calls = Calls(dynamodb_transition_ms=1000)
+    await calls("CreateTable", **MUSIC)
+    if state == "DELETING":
+        calls.clock.advance(1)
+        await calls("DeleteTable", TableName="music")
+    with pytest.raises(AwsError) as caught:
+        await calls("DescribeTimeToLive", TableName="music")
+    assert caught.value.message == (
+        f"Cannot describe time to live while table is in {state} state: Current table state is "
+        f"{state}"
+    )
+
+
+async def test_a_table_that_is_updated_is_not_deleted_but_its_ttl_may_change() -> None:
+    calls = Calls(dynamodb_transition_ms=1000)
+    await calls("CreateTable", **MUSIC)
+    calls.clock.advance(1)
+    await calls("UpdateTable", TableName="music", TableClass="STANDARD_INFREQUENT_ACCESS")
+    live = {"Enabled": True, "AttributeName": "ends"}
+    await calls("UpdateTimeToLive", TableName="music", TimeToLiveSpecification=live)
+    with pytest.raises(AwsError) as caught:
+        await calls("DeleteTable", TableName="music")
+    assert caught.value.message == (
+        "Attempt to change a resource which is still in use: Table: music is in the process of "
+        "being updated."
+    )
