@@ -25,14 +25,15 @@ from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, INTEGER, STRING, check
 from fogbank.services.dynamodb.transactions import (
     Action,
+    Stands,
     check_total,
     is_repeated,
     read_capacity,
     refuse_duplicates,
     run,
+    standing,
     write_capacity,
 )
-from fogbank.services.dynamodb.values import Item
 from fogbank.services.errors import AwsError
 from fogbank.storage.kv import Reader, Writer
 
@@ -257,18 +258,18 @@ async def _write_together(ctx: Context, request: Input, bounds: list[Bound]) -> 
     token = request.get("ClientRequestToken")
     content = request["TransactStatements"]
 
-    def work(tx: Writer) -> tuple[list[Change], list[tuple[Table, bytes | None]]]:
+    def work(tx: Writer) -> tuple[list[Change], Stands]:
         repeated = token is not None and is_repeated(ctx, tx, token, content, moment.now_ms)
-        actions, stands = [], []
+        actions = []
         for at, one in enumerate(bounds):
             record_key = _record_key(ctx, one.statement)
             table = schema.load(tx, record_key, moment.now_ms)
             with _said_of(at):
                 item, write = work_of(one.statement, one.scope, table, shows_item=one.shows_item)
-            if repeated:
-                stands.append((table, _standing(tx, table, item)))
             actions.append(Action(one.statement.table, record_key, item, write))
-        return ([], stands) if repeated else (run(tx, actions, moment), [])
+        if repeated:
+            return [], [standing(tx, action, moment.now_ms) for action in actions]
+        return run(tx, actions, moment), []
 
     changes, stands = await ctx.store.write(work)
     answer: Output = {"Responses": [{} for _ in bounds]}
@@ -329,13 +330,6 @@ def _found(one: Bound, table: Table, raw: bytes | None) -> dict[str, Any]:
         return {"TableName": table.name}
     item = projected(stored.open_(raw), one.statement, one.scope)
     return {"TableName": table.name, "Item": item}
-
-
-def _standing(tx: Reader, table: Table, item: Item) -> bytes | None:
-    """The stored item with the key of `item`, which fitted the table when it was written."""
-    if any(table.types[name] not in item.get(name, {}) for name in table.key_names):
-        return None
-    return tx.get(item_key(table, item))
 
 
 def _write_capacity(change: Change, mode: str) -> dict[str, Any]:

@@ -89,6 +89,10 @@ class Action:
     size_bytes: int = 0
 
 
+# Items by their tables, as they are stored.
+Stands = list[tuple[Table, bytes | None]]
+
+
 @service.operation("TransactWriteItems")
 async def transact_write_items(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
@@ -105,17 +109,17 @@ async def transact_write_items(ctx: Context, request: Input) -> Output:
     meter = meter_of(ctx)
     token = request.get("ClientRequestToken")
 
-    def work(tx: Writer) -> list[Change] | None:
+    def work(tx: Writer) -> tuple[list[Change], Stands]:
         if token is not None and is_repeated(
             ctx, tx, token, request["TransactItems"], moment.now_ms
         ):
-            return None
-        return run(tx, actions, moment, meter)
+            return [], [standing(tx, action, moment.now_ms) for action in actions]
+        return run(tx, actions, moment, meter), []
 
-    changes = await ctx.store.write(work)
-    if meter is not None and changes is not None:
+    changes, stands = await ctx.store.write(work)
+    if meter is not None and changes:
         meter.settle()
-    return _written(request, actions, changes)
+    return _written(request, actions, changes, stands)
 
 
 def _check_count(given: list[Any]) -> None:
@@ -283,13 +287,26 @@ def _forget(tx: Writer, place: tuple[str, str, str], now_ms: int) -> None:
         tx.delete(key)
 
 
-def _written(request: Input, actions: list[Action], changes: list[Change] | None) -> Output:
+def standing(tx: Reader, action: Action, now_ms: int) -> tuple[Table, bytes | None]:
+    """The item as it is stored, of an action that fitted its table when it was done."""
+    table = schema.load(tx, action.record_key, now_ms)
+    if any(table.types[name] not in action.item.get(name, {}) for name in table.key_names):
+        return table, None
+    return table, tx.get(item_key(table, action.item))
+
+
+def _written(
+    request: Input, actions: list[Action], changes: list[Change], stands: Stands
+) -> Output:
+    """A repeated transaction writes nothing and is charged as a read of its items, `stands`."""
     answer: Output = {}
-    if changes is None:
-        return answer
     mode = wanted(request)
     if mode:
-        answer["ConsumedCapacity"] = write_capacity(mode, changes)
+        answer["ConsumedCapacity"] = (
+            read_capacity(mode, stands) if stands else write_capacity(mode, changes)
+        )
+    if stands:
+        return answer
     if request.get("ReturnItemCollectionMetrics") == "SIZE":
         metrics: dict[str, list[dict[str, Any]]] = {}
         for action, change in zip(actions, changes, strict=True):
@@ -391,7 +408,7 @@ def _get(ctx: Context, request: Input) -> _Get:
     return _Get(schema.table_key(ctx.world, name), key, chosen, scope)
 
 
-def read_capacity(mode: str, found: list[tuple[Table, bytes | None]]) -> list[dict[str, Any]]:
+def read_capacity(mode: str, found: Stands) -> list[dict[str, Any]]:
     tables: dict[str, Table] = {}
     units: dict[str, float] = {}
     for table, raw in found:

@@ -69,6 +69,21 @@ async def test_one_item_takes_part_once() -> None:
         await calls("TransactWriteItems", TransactItems=[put("x"), put("x")])
 
 
+async def test_a_repetition_is_charged_as_a_read_of_its_items() -> None:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html"""
+    calls = await music()
+    request: dict[str, Any] = {
+        "TransactItems": [put("x"), put("y")],
+        "ClientRequestToken": "t",
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+    units = [(await calls("TransactWriteItems", **request))["ConsumedCapacity"] for _ in range(2)]
+    assert units == [
+        [{"TableName": "music", "CapacityUnits": 4.0, "WriteCapacityUnits": 4.0}],
+        [{"TableName": "music", "CapacityUnits": 4.0, "ReadCapacityUnits": 4.0}],
+    ]
+
+
 async def test_a_token_makes_a_repetition_do_nothing_for_ten_minutes() -> None:
     calls = await music()
     add = {
