@@ -1,14 +1,15 @@
 """The bare ASGI callable: a scope becomes a request, a response becomes bytes on the wire.
 
-Our server adds two things to ASGI's scope: "arrived_body", a small body that came in with its head,
-and "answer", which sends a response that is complete in one step.
+Our server adds three things to ASGI's scope: "by_name", the headers by their names in lower case;
+"arrived_body", a small body that came in with its head; and "answer", which sends a response that
+is complete in one step.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from fogbank.gateway.exchange import Application, ClientGone
 from fogbank.gateway.http import Headers, HttpRequest, HttpResponse
-from fogbank.gateway.server import Application, ClientGone
 from fogbank.services.body import Body
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -25,12 +26,11 @@ def application(respond: Respond) -> Application:
             scope["method"],
             scope["raw_path"].decode("latin-1"),
             scope["query_string"].decode("latin-1"),
-            scope["raw_headers"],
+            scope["headers"],
             _body(scope, receive),
             scope["client"][0] if scope["client"] else "",
             scope["http_version"],
-            # Lower case names came with the scope; of a name that came twice the first counts.
-            dict(reversed(scope["headers"])),
+            scope["by_name"],
         )
         try:
             await _send(await respond(request), send, scope["answer"])
@@ -42,7 +42,7 @@ def application(respond: Respond) -> Application:
 
 
 def _body(scope: Any, receive: Receive) -> Body:
-    length = _length(scope["headers"])
+    length = _length(scope["by_name"])
     arrived: bytes | None = scope.get("arrived_body")
     if arrived is not None:
         return Body.here(lambda: arrived, length=length)
@@ -61,14 +61,12 @@ async def _incoming(receive: Receive) -> AsyncIterator[bytes]:
             return
 
 
-def _length(headers: list[tuple[bytes, bytes]]) -> int | None:
+def _length(headers: dict[bytes, bytes]) -> int | None:
     """The announced size of the body; None when it comes in chunks of the transfer."""
-    for name, value in headers:
-        if name == b"content-length":
-            return int(value)
-        if name == b"transfer-encoding":
-            return None
-    return 0
+    length = headers.get(b"content-length")
+    if length is not None:
+        return int(length)
+    return None if b"transfer-encoding" in headers else 0
 
 
 async def _send(response: HttpResponse, send: Send, answer: Answer) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from fogbank.gateway import identify, payloads
 from fogbank.gateway.authenticate import Authenticator
 from fogbank.gateway.constraints import validator
+from fogbank.gateway.exchange import ClientGone
 from fogbank.gateway.execute_api import Address, ExecuteApi
 from fogbank.gateway.faults import plain_error
 from fogbank.gateway.http import HttpRequest, HttpResponse
@@ -16,7 +17,6 @@ from fogbank.gateway.models import ServiceModel, load
 from fogbank.gateway.origin import Door
 from fogbank.gateway.plans import Plan, Plans
 from fogbank.gateway.protocols import codec_of
-from fogbank.gateway.server import ClientGone
 from fogbank.services.body import Body
 from fogbank.services.context import Caller, Context, Stack, World
 from fogbank.services.errors import AwsError, InternalFailure

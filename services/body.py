@@ -20,14 +20,15 @@ class Body:
 
     def __init__(
         self,
-        chunks: AsyncIterator[bytes],
+        chunks: AsyncIterator[bytes] | None,
         *,
         length: int | None = None,
         trailers: dict[str, str] | None = None,
         announced: tuple[str, ...] = (),
         whole: Callable[[], bytes] | None = None,
     ) -> None:
-        """`whole` gives all that `chunks` would, or raises what they would, without waiting."""
+        """`whole` gives all that `chunks` would, or raises what they would, without waiting; one
+        of the two is enough."""
         self._chunks = chunks
         self._whole = whole
         self.length = length
@@ -35,6 +36,8 @@ class Body:
         self.announced = announced
 
     def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._chunks is None:
+            self._chunks = _once(self.whole)
         return self._chunks
 
     @property
@@ -51,7 +54,7 @@ class Body:
         """The rest of the payload; for callers that know that it is small."""
         if self._whole is not None:
             return self._whole()
-        return b"".join([chunk async for chunk in self._chunks])
+        return b"".join([chunk async for chunk in self])
 
     @classmethod
     def of(cls, data: bytes) -> "Body":
@@ -67,7 +70,7 @@ class Body:
         announced: tuple[str, ...] = (),
     ) -> "Body":
         """A payload that has arrived; `whole` takes off what is around it, and is called once."""
-        return cls(_once(whole), length=length, trailers=trailers, announced=announced, whole=whole)
+        return cls(None, length=length, trailers=trailers, announced=announced, whole=whole)
 
 
 async def _once(whole: Callable[[], bytes]) -> AsyncIterator[bytes]:

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from fogbank.gateway.app import application
+from fogbank.gateway.connection import HEAD_BYTES_MAX, URL_BYTES_MAX
+from fogbank.gateway.exchange import ClientGone
 from fogbank.gateway.http import HttpRequest, HttpResponse
-from fogbank.gateway.server import HEAD_BYTES_MAX, URL_BYTES_MAX, ClientGone, HttpServer, bind
+from fogbank.gateway.server import HttpServer, bind
 
 
 class Site:
@@ -232,3 +234,48 @@ async def test_no_content_has_no_body_on_the_wire() -> None:
         answer = await exchange(port, get("/none"))
     assert answer.startswith(b"HTTP/1.1 204")
     assert answer.endswith(b"\r\n\r\n")
+
+
+async def test_a_connection_that_never_finishes_its_head_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fogbank.gateway.connection.HEAD_S", -1.0)
+    async with serving() as (_, port, server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: 127")
+        assert await ended(server, reader)
+        writer.close()
+
+
+async def test_a_connection_that_is_idle_for_long_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fogbank.gateway.connection.KEEP_ALIVE_S", -1.0)
+    async with serving() as (_, port, server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(get("/").replace(b"Connection: close\r\n", b""))
+        assert await ended(server, reader)
+        writer.close()
+
+
+async def test_a_request_in_progress_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fogbank.gateway.connection.HEAD_S", -1.0)
+    async with serving() as (site, port, server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(get("/wait"))
+        await site.entered.wait()
+        server.end_idle()
+        site.released.set()
+        assert (await reader.read()).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def ended(server: HttpServer, reader: asyncio.StreamReader) -> bool:
+    """Whether the server ends the connection once it looks for idle ones."""
+    reading = asyncio.ensure_future(reader.read())
+    async with asyncio.timeout(5):
+        while not reading.done():
+            server.end_idle()
+            await asyncio.sleep(0)
+    # By an end or, where bytes were on their way to nobody, by a reset.
+    return reading.exception() is None or isinstance(reading.exception(), ConnectionResetError)
