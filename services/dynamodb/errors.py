@@ -110,14 +110,15 @@ class ExpiredIteratorException(AwsError):
     code = "ExpiredIteratorException"
 
     def __init__(self) -> None:
-        super().__init__("Iterator expired. The iterator was created more than 15 minutes ago.")
+        # The model's text; no answer with this error is known.
+        super().__init__("The provided iterator exceeds the maximum age allowed.")
 
 
 class TrimmedDataAccessException(AwsError):
     code = "TrimmedDataAccessException"
 
     def __init__(self) -> None:
-        super().__init__("The requested records are beyond the trim horizon of 24 hours.")
+        super().__init__("The data you are trying to access has been trimmed")
 
 
 class TableNotFoundException(AwsError):

@@ -241,3 +241,71 @@ async def test_ttl_changes_once_an_hour() -> None:
     await calls("UpdateTimeToLive", TableName="music", TimeToLiveSpecification=off)
     described = await calls("DescribeTimeToLive", TableName="music")
     assert described == {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+
+
+async def busy_shard(calls: Streamed) -> str:
+    """The shard that has the records of the items `x...`."""
+    for shard in await calls.shards():
+        iterator = await calls.iterator(shard["ShardId"])
+        if (await calls.read("GetRecords", ShardIterator=iterator))["Records"]:
+            found: str = shard["ShardId"]
+            return found
+    raise AssertionError("no shard has records")
+
+
+async def test_reading_from_the_trim_horizon_passes_over_what_is_old() -> None:
+    calls = await Streamed().start()
+    for number in range(3):
+        await calls("PutItem", TableName="music", Item=item("x", n={"N": str(number)}))
+    shard = await busy_shard(calls)
+    calls.clock.advance(25 * 3600)
+    await calls("PutItem", TableName="music", Item=item("x", n={"N": "9"}))
+    page = await calls.read("GetRecords", ShardIterator=await calls.iterator(shard), Limit=1)
+    assert [one["dynamodb"]["NewImage"]["n"] for one in page["Records"]] == [{"N": "9"}]
+    page = await calls.read("GetRecords", ShardIterator=page["NextShardIterator"])
+    assert page["Records"] == []
+
+
+@pytest.mark.parametrize("kind", ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"])
+async def test_a_number_of_more_than_a_day_ago_is_trimmed(kind: str) -> None:
+    calls = await Streamed().start()
+    for number in range(2):
+        await calls("PutItem", TableName="music", Item=item("x", n={"N": str(number)}))
+    shard = await busy_shard(calls)
+    old = (await calls.records())[-1]["dynamodb"]["SequenceNumber"]
+    calls.clock.advance(25 * 3600)
+    await calls("PutItem", TableName="music", Item=item("x", n={"N": "9"}))
+    with pytest.raises(AwsError) as caught:
+        await calls.iterator(shard, kind, SequenceNumber=old)
+    assert (caught.value.code, caught.value.message) == (
+        "TrimmedDataAccessException",
+        "The data you are trying to access has been trimmed",
+    )
+    young = (await calls.records())[-1]["dynamodb"]["SequenceNumber"]
+    await calls.iterator(shard, kind, SequenceNumber=young)
+
+
+async def test_the_number_with_which_a_shard_begins_is_never_trimmed() -> None:
+    calls = await Streamed().start()
+    calls.clock.advance(25 * 3600)
+    for shard in await calls.shards():
+        first = shard["SequenceNumberRange"]["StartingSequenceNumber"]
+        await calls.iterator(shard["ShardId"], "AT_SEQUENCE_NUMBER", SequenceNumber=first)
+
+
+async def test_a_number_that_no_record_can_have_is_refused() -> None:
+    calls = await Streamed().start()
+    (shard, *_) = await calls.shards()
+    with pytest.raises(AwsError) as caught:
+        await calls.iterator(shard["ShardId"], "AT_SEQUENCE_NUMBER", SequenceNumber="9" * 30)
+    assert caught.value.code == "ValidationException"
+
+
+async def test_a_shard_that_is_not_there_is_not_found() -> None:
+    calls = await Streamed().start()
+    with pytest.raises(AwsError) as caught:
+        await calls.iterator("shardId-00000000000000000000-00000000")
+    assert (caught.value.code, caught.value.message) == (
+        "ResourceNotFoundException",
+        "Requested resource not found: Shard does not exist",
+    )
