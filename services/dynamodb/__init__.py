@@ -23,6 +23,7 @@ from fogbank.services.dynamodb import (
     tags,
     transactions,
     ttl,
+    vector_search,
 )
 from fogbank.services.dynamodb.service import service
 
@@ -50,4 +51,5 @@ __all__ = [
     "tags",
     "transactions",
     "ttl",
+    "vector_search",
 ]

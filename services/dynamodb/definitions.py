@@ -4,6 +4,9 @@ from typing import Any
 
 from fogbank.services.context import Input
 from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.projections import check_projection
+from fogbank.services.dynamodb.projections import invalid as invalid
+from fogbank.services.dynamodb.vector_rules import check_vectors
 
 Schema = list[dict[str, str]]
 
@@ -14,12 +17,6 @@ PROJECTED_MAX = 100
 CAPACITY_MAX = 1_000_000_000_000
 KEY_ATTRIBUTES_MAX = 2
 MULTI_KEYS_MAX = 4
-
-_INVALID = "One or more parameter values were invalid: "
-
-
-def invalid(text: str) -> ValidationException:
-    return ValidationException(_INVALID + text)
 
 
 def check_create(request: Input) -> None:
@@ -38,10 +35,13 @@ def check_create(request: Input) -> None:
     remote = request.get("GlobalSecondaryIndexes")
     _check_local(local, schema, names)
     _check_global(remote, names, on_demand)
+    vectors = request.get("VectorIndexes")
+    check_vectors(vectors, names, on_demand=on_demand)
     indexes = [*(local or ()), *(remote or ())]
-    _check_unique([index["IndexName"] for index in indexes])
+    _check_unique([index["IndexName"] for index in (*indexes, *(vectors or ()))])
     _check_projected(indexes)
-    check_used(request["AttributeDefinitions"], schema, indexes)
+    searched = [{"KeySchema": index.get("SearchSchema") or ()} for index in vectors or ()]
+    check_used(request["AttributeDefinitions"], schema, [*indexes, *searched])
 
 
 def _check_lengths(request: Input) -> None:
@@ -192,20 +192,6 @@ def check_global(index: dict[str, Any], names: list[str], on_demand: bool) -> No
         raise invalid(f"ProvisionedThroughput is not specified for index: {index['IndexName']}")
     if throughput is not None:
         check_throughput(throughput, index["IndexName"])
-
-
-def check_projection(projection: dict[str, Any]) -> None:
-    kind = projection.get("ProjectionType")
-    others = projection.get("NonKeyAttributes")
-    if kind not in ("ALL", "KEYS_ONLY", "INCLUDE"):
-        raise invalid(f"Unknown ProjectionType: {kind or 'null'}")
-    if kind == "INCLUDE":
-        if others is None:
-            raise invalid("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
-        if len(set(others)) < len(others):
-            raise invalid("Duplicate attribute name in NonKeyAttributes")
-    elif others is not None:
-        raise invalid(f"ProjectionType is {kind}, but NonKeyAttributes is specified")
 
 
 def _check_unique(names: list[str]) -> None:

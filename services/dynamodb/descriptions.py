@@ -5,6 +5,7 @@ from typing import Any
 from fogbank.services.context import Output
 from fogbank.services.dynamodb import provisioning, table_class, warm
 from fogbank.services.dynamodb.schema import Record, status_of
+from fogbank.services.dynamodb.vector_indexes import describe_vectors
 from fogbank.services.dynamodb.warm import ON_DEMAND_WARM
 
 
@@ -42,6 +43,9 @@ def describe(record: Record, now_ms: int, *, whole: bool = False) -> Output:
     if status == "CREATING" and record.get("Restore"):
         result["RestoreSummary"] = {**record["Restore"], "RestoreInProgress": True}
     result.update(table_class.described(record))
+    vectors = describe_vectors(record, now_ms)
+    if vectors:
+        result["VectorIndexes"] = vectors
     for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
         if record.get(member):
             result[member] = [

@@ -18,6 +18,7 @@ from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.source_objects import Source, records_of
 from fogbank.services.dynamodb.tables import transition_ms
 from fogbank.services.dynamodb.values import Item
+from fogbank.services.dynamodb.vectors import check_vectors_of
 from fogbank.services.errors import AwsError
 from fogbank.storage.kv import Writer
 from fogbank.storage.outbox import Event
@@ -172,6 +173,7 @@ def _take(
         item, size = values.item(given)
         check_size(size)
         check_item(table, item)
+        check_vectors_of(table, item)
     except (BadRecord, AwsError):
         task["ErrorCount"] += 1
     else:

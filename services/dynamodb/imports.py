@@ -26,6 +26,7 @@ from fogbank.services.dynamodb.tables import (
     THROUGHPUT,
     new_record,
 )
+from fogbank.services.dynamodb.vector_indexes import VECTOR_INDEX
 from fogbank.services.events import emit
 from fogbank.storage.kv import Reader, Writer
 
@@ -44,6 +45,7 @@ _SHAPE = {
         "OnDemandThroughput": ON_DEMAND,
         "SSESpecification": SSE,
         "GlobalSecondaryIndexes": [GLOBAL_INDEX],
+        "VectorIndexes": [VECTOR_INDEX],
     },
 }
 _LOG_GROUP = "/aws-dynamodb/imports"

@@ -23,6 +23,7 @@ from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, STRING, check
 from fogbank.services.dynamodb.throttling import READ, WRITE, Meter, meter_of
 from fogbank.services.dynamodb.updates import Update, update
 from fogbank.services.dynamodb.values import ITEM_BYTES_MAX, Item
+from fogbank.services.dynamodb.vectors import check_vectors_of, written
 from fogbank.storage.kv import Reader, Writer
 
 _LEGACY = ("Expected", "ConditionalOperator")
@@ -118,6 +119,8 @@ async def put_item(ctx: Context, request: Input) -> Output:
 def put_work(item: Item, raw: bytes, guard: Guard) -> "Work":
     def work(tx: Writer, table: Table, moment: Moment) -> Change:
         check_item(table, item)
+        if table.record.get("VectorIndexes"):
+            check_vectors_of(table, item)
         key = item_key(table, item)
         old = tx.get(key)
         guard.check(old)
@@ -197,6 +200,8 @@ def update_work(wanted_key: Item, compiled: AnyUpdate | None, guard: Guard, scop
         if size > ITEM_BYTES_MAX:
             raise ValidationException("Item size to update has exceeded the maximum allowed size")
         check_updated(table, new)
+        if table.record.get("VectorIndexes"):
+            check_vectors_of(table, new, updated=True)
         raw = stored.seal(new, size)
         return Change(table, old, raw, change_item(tx, table, key, old, raw, moment))
 
@@ -256,6 +261,9 @@ def _answer(request: Input, change: Change, key: Item) -> Output:
         answer["ConsumedCapacity"] = consumed(
             change.table, mode, write_cost(change), change.index_units
         )
+        if mode == "INDEXES" and change.table.record.get("VectorIndexes"):
+            indexes = written(change.table, change.old, change.new)
+            answer["ConsumedCapacity"] |= {"VectorIndexes": indexes} if indexes else {}
     if request.get("ReturnItemCollectionMetrics") == "SIZE":
         metrics = collection_metrics(change.table, key)
         if metrics:

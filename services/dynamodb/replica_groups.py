@@ -18,7 +18,7 @@ TRIM_PERIOD_MS = 3600 * 1000
 SHARED = frozenset(
     (
         *("BillingMode", "GlobalSecondaryIndexUpdates", "SSESpecification", "TableClass"),
-        *("OnDemandThroughput", "WarmThroughput"),
+        *("OnDemandThroughput", "WarmThroughput", "VectorIndexUpdates"),
     )
 )
 

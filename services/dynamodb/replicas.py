@@ -26,6 +26,7 @@ from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.shapes import INTEGER, STRING
 from fogbank.services.dynamodb.stream_records import close_stream, open_stream
 from fogbank.services.dynamodb.tables import set_stream, transition_ms
+from fogbank.services.dynamodb.vector_indexes import definition, present
 from fogbank.services.events import emit
 from fogbank.storage.kv import Reader, Writer
 
@@ -48,6 +49,7 @@ _OVERRIDES = (
 _SHARED = (
     *("TableName", "KeySchema", "AttributeDefinitions", "LocalSecondaryIndexes", "BillingMode"),
     *("GlobalSecondaryIndexes", "OnDemandThroughput", "WarmThroughput", "TableClass"),
+    "VectorIndexes",
 )
 
 
@@ -201,6 +203,8 @@ def _replica_record(there: Context, record: Record, action: dict[str, Any], now_
             replica[member] = [
                 {part: index[part] for part in kept if part in index} for index in replica[member]
             ]
+    if "VectorIndexes" in replica:
+        replica["VectorIndexes"] = [definition(index) for index in present(record, now_ms)]
     replica |= {
         "TableId": there.ids.uuid(),
         "TableArn": schema.arn_of(there.world, record["TableName"]),

@@ -41,6 +41,8 @@ from fogbank.services.dynamodb.tables import (
 )
 from fogbank.services.dynamodb.update_answers import answered
 from fogbank.services.dynamodb.update_rules import asked, lasts
+from fogbank.services.dynamodb.vector_indexes import VECTOR_UPDATES, change_vectors
+from fogbank.services.dynamodb.vector_rules import schema_names
 from fogbank.services.events import emit
 from fogbank.storage.keys import after
 from fogbank.storage.kv import Writer
@@ -72,6 +74,7 @@ _SHAPE = {
     "OnDemandThroughput": ON_DEMAND,
     "WarmThroughput": WARM,
     "ReplicaUpdates": REPLICA_UPDATES,
+    "VectorIndexUpdates": VECTOR_UPDATES,
 }
 _CHANGES = tuple(name for name in _SHAPE if name not in ("TableName!", "AttributeDefinitions"))
 
@@ -118,6 +121,7 @@ def _change_shared(
     now_ms = ctx.clock.now_ms()
     times = (now_ms, now_ms + transition_ms(ctx))
     throughput.check_quotas(found, ctx.world.region)
+    change_vectors(record, request, times)
     _change_indexes(ctx, tx, record, request, times)
     change_encryption(ctx, record, found.get("SSESpecification"), now_ms)
     change_class(record, found.get("TableClass"), now_ms)
@@ -195,7 +199,7 @@ def _create_index(
     name = wanted["IndexName"]
     present = [
         index["IndexName"]
-        for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes")
+        for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes", "VectorIndexes")
         for index in record.get(member) or ()
     ]
     if name in present:
@@ -289,6 +293,8 @@ def _delete_index(ctx: Context, tx: Writer, record: Record, name: str) -> None:
     if not record["GlobalSecondaryIndexes"]:
         del record["GlobalSecondaryIndexes"]
     kept = {element["AttributeName"] for element in record["KeySchema"]}
+    for vector in record.get("VectorIndexes") or ():
+        kept.update(schema_names(vector))
     for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
         for other in record.get(member) or ():
             kept.update(element["AttributeName"] for element in other["KeySchema"])

@@ -27,6 +27,8 @@ from fogbank.services.dynamodb.shapes import BOOLEAN, INTEGER, STRING, check
 from fogbank.services.dynamodb.stream_records import close_stream, open_stream, stream_key, trim
 from fogbank.services.dynamodb.stream_settings import check_stream
 from fogbank.services.dynamodb.tag_rules import checked_tags, merged
+from fogbank.services.dynamodb.vector_indexes import VECTOR_INDEX
+from fogbank.services.dynamodb.vectors import count
 from fogbank.services.events import emit
 from fogbank.storage.keys import after, span, unpack
 from fogbank.storage.kv import Reader, Writer
@@ -60,6 +62,7 @@ _CREATE = {
     "AttributeDefinitions!": ATTRIBUTES,
     "LocalSecondaryIndexes": [LOCAL_INDEX],
     "GlobalSecondaryIndexes": [GLOBAL_INDEX],
+    "VectorIndexes": [VECTOR_INDEX],
     "BillingMode": STRING,
     "ProvisionedThroughput": THROUGHPUT,
     "StreamSpecification": STREAM,
@@ -112,8 +115,9 @@ async def create_table(ctx: Context, request: Input) -> Output:
     answer["TableStatus"] = "CREATING"
     if record.get("WarmThroughput"):
         answer["WarmThroughput"] = {**warm.effective(record, record), "Status": "UPDATING"}
-    for index in answer.get("GlobalSecondaryIndexes", ()):
-        index["IndexStatus"] = "CREATING"
+    for member in ("GlobalSecondaryIndexes", "VectorIndexes"):
+        for index in answer.get(member, ()):
+            index["IndexStatus"] = "CREATING"
     return {"TableDescription": answer}
 
 
@@ -131,7 +135,7 @@ def new_record(ctx: Context, name: str, request: Input, now_ms: int) -> Record:
     for member in (
         *("LocalSecondaryIndexes", "GlobalSecondaryIndexes", "BillingMode", "TableClass"),
         *("ProvisionedThroughput", "DeletionProtectionEnabled", "WarmThroughput"),
-        "OnDemandThroughput",
+        *("OnDemandThroughput", "VectorIndexes"),
     ):
         if request.get(member) is not None:
             record[member] = request[member]
@@ -205,6 +209,8 @@ def _count(ctx: Context, tx: Reader, record: Record, now_ms: int) -> None:
                     return
                 record["recounted"] = True
         holder["ItemCount"], holder["SizeBytes"] = items, size_bytes
+    if record.get("VectorIndexes"):
+        count(schema.compiled(orjson.dumps(record)), record, tx.range(*places[0][1]))
     if record.get("recounted"):
         record["CountedMs"] = now_ms
 
@@ -218,7 +224,7 @@ def _save_counts(tx: Writer, ctx: Context, counted: Record) -> None:
         return
     for name in ("ItemCount", "SizeBytes", "CountedMs"):
         current[name] = counted[name]
-    for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
+    for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes", "VectorIndexes"):
         counts = {index["IndexName"]: index for index in counted.get(member) or ()}
         for index in current.get(member) or ():
             found = counts.get(index["IndexName"], {})

@@ -7,6 +7,7 @@ from fogbank.services.dynamodb import encryption, provisioning, table_class, war
 from fogbank.services.dynamodb.descriptions import describe, describe_index
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.update_rules import lasts
+from fogbank.services.dynamodb.vector_indexes import begun
 
 
 def answered(before: Record, record: Record, found: Input, now_ms: int) -> Output:
@@ -31,6 +32,8 @@ def answered(before: Record, record: Record, found: Input, now_ms: int) -> Outpu
         answer.update(table_class.described(before))
     for one in found.get("GlobalSecondaryIndexUpdates") or ():
         _tell_index(answer, before, one, now_ms, switched=switched)
+    if found.get("VectorIndexUpdates"):
+        answer["VectorIndexes"] = begun(record, found, now_ms)
     return answer
 
 

@@ -6,6 +6,7 @@ from fogbank.services.context import Input
 from fogbank.services.dynamodb import on_demand, throughput, warm
 from fogbank.services.dynamodb.definitions import invalid
 from fogbank.services.dynamodb.errors import LimitExceededException, ValidationException
+from fogbank.services.dynamodb.vector_rules import check_vector_updates
 
 # AWS names some members that no client knows.
 _NOTHING = (
@@ -34,6 +35,7 @@ def asked(request: Input, changes: tuple[str, ...]) -> Input:
     if not found or found == {"GlobalSecondaryIndexUpdates": []}:
         raise ValidationException(_NOTHING)
     _check_index_updates(found)
+    check_vector_updates(found.get("VectorIndexUpdates"))
     _check_together(found)
     return found
 
@@ -99,7 +101,10 @@ def _check_together(found: Input) -> None:
 
 def _online(found: Input) -> list[dict[str, Any]]:
     """The indexes that are made or taken away while the table is in use."""
-    updates = found.get("GlobalSecondaryIndexUpdates") or ()
+    updates = [
+        *(found.get("GlobalSecondaryIndexUpdates") or ()),
+        *(found.get("VectorIndexUpdates") or ()),
+    ]
     return [one for one in updates if one.get("Create") or one.get("Delete")]
 
 
