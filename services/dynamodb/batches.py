@@ -4,7 +4,7 @@ from typing import Any
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema, stored, values
-from fogbank.services.dynamodb.capacity import consumed, read_units, wanted
+from fogbank.services.dynamodb.capacity import Told, consumed, read_units, wanted
 from fogbank.services.dynamodb.errors import (
     ProvisionedThroughputExceededException,
     ThrottlingException,
@@ -134,10 +134,11 @@ async def batch_get_item(ctx: Context, request: Input) -> Output:
             one.given: {**one.request, "Keys": one.left} for one in tables if one.left
         },
     }
-    mode = wanted(request)
-    if mode:
+    if wanted(request):
         answer["ConsumedCapacity"] = [
-            consumed(one.table, mode, one.units) for one in tables if one.table is not None
+            consumed(one.table, told, one.units)
+            for one in tables
+            if one.table is not None and (told := wanted(request, one.given))
         ]
     return answer
 
@@ -227,10 +228,7 @@ async def batch_write_item(ctx: Context, request: Input) -> Output:
                     continue
                 change = one(tx, table, moment)
                 if meter is not None:
-                    for name_, units in change.index_units.items():
-                        is_global = table.index(name_).is_global
-                        meter.spend(table, WRITE, units, name_ if is_global else "")
-                    meter.spend(table, WRITE, write_cost(change))
+                    meter.charge(table, write_cost(change), change.index_units)
                 changes.append((item, change))
             result.append((given, table, changes))
         _refuse_all_throttled(meter, sum(map(len, batches.values())), refused)
@@ -269,9 +267,12 @@ def _refuse_same_item(table: Table, items: list[Item]) -> None:
 
 def _written(request: Input, done: list[tuple[str, Table, list[tuple[Item, Change]]]]) -> Output:
     answer: Output = {"UnprocessedItems": {}}
-    mode = wanted(request)
-    if mode:
-        answer["ConsumedCapacity"] = [_capacity(table, mode, changes) for _, table, changes in done]
+    if wanted(request):
+        answer["ConsumedCapacity"] = [
+            _capacity(table, told, changes)
+            for given, table, changes in done
+            if (told := wanted(request, given))
+        ]
     if request.get("ReturnItemCollectionMetrics") == "SIZE":
         answer["ItemCollectionMetrics"] = {
             given: found
@@ -287,9 +288,9 @@ def _written(request: Input, done: list[tuple[str, Table, list[tuple[Item, Chang
     return answer
 
 
-def _capacity(table: Table, mode: str, changes: list[tuple[Item, Change]]) -> dict[str, Any]:
+def _capacity(table: Table, told: Told, changes: list[tuple[Item, Change]]) -> dict[str, Any]:
     units: dict[str, float] = {}
     for _, change in changes:
         for name, some in change.index_units.items():
             units[name] = units.get(name, 0.0) + some
-    return consumed(table, mode, sum(write_cost(change) for _, change in changes), units)
+    return consumed(table, told, sum(write_cost(change) for _, change in changes), units)

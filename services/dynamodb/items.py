@@ -256,12 +256,12 @@ def _answer(request: Input, change: Change, key: Item) -> Output:
     answer: Output = {}
     if request.get("ReturnValues") == "ALL_OLD" and change.old is not None:
         answer["Attributes"] = stored.open_(change.old)
-    mode = wanted(request)
-    if mode:
+    told = wanted(request)
+    if told:
         answer["ConsumedCapacity"] = consumed(
-            change.table, mode, write_cost(change), change.index_units
+            change.table, told, write_cost(change), change.index_units
         )
-        if mode == "INDEXES" and change.table.record.get("VectorIndexes"):
+        if told.mode == "INDEXES" and change.table.record.get("VectorIndexes"):
             indexes = written(change.table, change.old, change.new)
             answer["ConsumedCapacity"] |= {"VectorIndexes": indexes} if indexes else {}
     if request.get("ReturnItemCollectionMetrics") == "SIZE":
@@ -332,18 +332,18 @@ async def get_item(ctx: Context, request: Input) -> Output:
         return table, tx.get(item_key(table, wanted_key))
 
     table, raw = await ctx.store.read(work, brief=True)
-    mode = wanted(request)
+    told = wanted(request)
     if meter is not None:
         meter.spend(table, READ, read_cost(request, raw))
         meter.settle()
-    if raw is not None and chosen is None and mode is None:
+    if raw is not None and chosen is None and told is None:
         return {"__raw__": b'{"Item":' + stored.json_of(raw) + b"}"}
     answer: Output = {}
     if raw is not None:
         item = stored.open_(raw)
         answer["Item"] = item if chosen is None else chosen.of(item, scope)
-    if mode:
-        answer["ConsumedCapacity"] = consumed(table, mode, read_cost(request, raw))
+    if told:
+        answer["ConsumedCapacity"] = consumed(table, told, read_cost(request, raw))
     return answer
 
 

@@ -10,11 +10,16 @@ from typing import Any, TypeVar
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema, stored
-from fogbank.services.dynamodb.capacity import consumed, read_units, wanted
-from fogbank.services.dynamodb.errors import ValidationException
-from fogbank.services.dynamodb.items import Change, write_cost
+from fogbank.services.dynamodb.capacity import Told, consumed, read_units, wanted
+from fogbank.services.dynamodb.errors import (
+    ProvisionedThroughputExceededException,
+    ThrottlingException,
+    TransactionCanceledException,
+    ValidationException,
+)
+from fogbank.services.dynamodb.items import Change, metered, write_cost
 from fogbank.services.dynamodb.keys import check_key, item_key
-from fogbank.services.dynamodb.moments import moment_of
+from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.partiql_parser import statement as parsed
 from fogbank.services.dynamodb.partiql_reads import projected, select
 from fogbank.services.dynamodb.partiql_statements import EXISTS, PERMISSIONS, Statement
@@ -23,15 +28,18 @@ from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, INTEGER, STRING, check
+from fogbank.services.dynamodb.throttling import READ, WRITE, Meter, meter_of
 from fogbank.services.dynamodb.transactions import (
     Action,
     Stands,
     check_total,
     is_repeated,
     read_capacity,
+    reason_of,
     refuse_duplicates,
+    reread,
     run,
-    standing,
+    spend_reads,
     write_capacity,
 )
 from fogbank.services.errors import AwsError
@@ -112,17 +120,24 @@ async def execute_statement(ctx: Context, request: Input) -> Output:
         return await select(ctx, request, statement, scope)
     record_key = _record_key(ctx, statement)
     moment = moment_of(ctx)
+    meter = meter_of(ctx)
+
+    def write(tx: Writer, table: Table, moment: Moment) -> Change:
+        _, work = work_of(statement, scope, table, shows_item=bound.shows_item)
+        return work(tx, table, moment)
 
     def work(tx: Writer) -> Change:
-        table = schema.load(tx, record_key, moment.now_ms)
-        _, write = work_of(statement, scope, table, shows_item=bound.shows_item)
-        return write(tx, table, moment)
+        if meter is not None:
+            return metered(tx, record_key, write, moment, meter)
+        return write(tx, schema.load(tx, record_key, moment.now_ms), moment)
 
     change = await ctx.store.write(work)
+    if meter is not None:
+        meter.settle()
     answer: Output = {"Items": returned(statement, scope, change)}
-    mode = wanted(request)
-    if mode:
-        answer["ConsumedCapacity"] = _write_capacity(change, mode)
+    told = wanted(request, statement.table)
+    if told:
+        answer["ConsumedCapacity"] = _write_capacity(change, told)
     return answer
 
 
@@ -139,37 +154,60 @@ async def batch_execute_statement(ctx: Context, request: Input) -> Output:
     _refuse_mixture(bounds, "BatchExecuteStatement")
     moment = moment_of(ctx)
     capacities: list[dict[str, Any]] = []
-    mode = wanted(request)
+    meter = meter_of(ctx)
 
     def read(tx: Reader, one: Bound) -> dict[str, Any]:
         table = schema.load(tx, _record_key(ctx, one.statement), moment.now_ms)
+        if meter is not None:
+            meter.admit(table, READ)
         raw = _point(tx, one, table, "BatchExecuteStatement")
-        if mode:
-            size = 0 if raw is None else stored.size_of(raw)
-            units = read_units(size, consistent=bool(one.request.get("ConsistentRead")))
-            capacities.append(consumed(table, mode, units))
+        size = 0 if raw is None else stored.size_of(raw)
+        units = read_units(size, consistent=bool(one.request.get("ConsistentRead")))
+        if meter is not None:
+            meter.spend(table, READ, units)
+        if told := wanted(request, one.statement.table):
+            capacities.append(consumed(table, told, units))
         return _found(one, table, raw)
 
     def write(tx: Writer, one: Bound) -> dict[str, Any]:
         table = schema.load(tx, _record_key(ctx, one.statement), moment.now_ms)
         _, work = work_of(one.statement, one.scope, table, shows_item=one.shows_item)
         try:
+            if meter is not None:
+                meter.admit(table, WRITE)
             change = work(tx, table, moment)
         except AwsError as error:
             # Only a statement that came to its item says which table that is in.
             return {**_failure(error), "TableName": table.name}
-        if mode:
-            capacities.append(_write_capacity(change, mode))
+        if meter is not None:
+            # What is written stays written: its indexes' debts are paid later.
+            meter.charge(table, write_cost(change), change.index_units)
+        if told := wanted(request, one.statement.table):
+            capacities.append(_write_capacity(change, told))
         items = returned(one.statement, one.scope, change)
         return {"TableName": table.name, **({"Item": items[0]} if items else {})}
 
     reads = all(isinstance(one, AwsError) or one.statement.is_read for one in bounds)
-    if reads:
-        responses = await ctx.store.read(lambda tx: [_response(one, read, tx) for one in bounds])
-    else:
-        responses = await ctx.store.write(lambda tx: [_response(one, write, tx) for one in bounds])
+
+    def begin() -> None:
+        """The work may run again: nothing of the run before counts."""
+        capacities.clear()
+        if meter is not None:
+            meter.begin()
+
+    def read_all(tx: Reader) -> list[dict[str, Any]]:
+        begin()
+        return [_response(one, read, tx) for one in bounds]
+
+    def write_all(tx: Writer) -> list[dict[str, Any]]:
+        begin()
+        return [_response(one, write, tx) for one in bounds]
+
+    responses = await (ctx.store.read(read_all) if reads else ctx.store.write(write_all))
+    if meter is not None:
+        meter.settle()
     answer: Output = {"Responses": responses}
-    if mode:
+    if wanted(request):
         answer["ConsumedCapacity"] = capacities
     return answer
 
@@ -229,9 +267,12 @@ def _said_of(position: int) -> Iterator[None]:
 
 async def _read_together(ctx: Context, request: Input, bounds: list[Bound]) -> Output:
     now_ms = ctx.clock.now_ms()
+    meter = meter_of(ctx)
 
     def work(tx: Reader) -> list[tuple[Table, bytes | None]]:
         tables = [schema.load(tx, _record_key(ctx, one.statement), now_ms) for one in bounds]
+        if meter is not None:
+            _admit(meter, tables)
         found = []
         for at, (one, table) in enumerate(zip(bounds, tables, strict=True)):
             with _said_of(at):
@@ -247,14 +288,31 @@ async def _read_together(ctx: Context, request: Input, bounds: list[Bound]) -> O
     for one, (table, raw) in zip(bounds, found, strict=True):
         response = _found(one, table, raw)
         answer["Responses"].append({"Item": response["Item"]} if raw is not None else {})
-    mode = wanted(request)
-    if mode:
-        answer["ConsumedCapacity"] = read_capacity(mode, found)
+    if meter is not None:
+        spend_reads(meter, found)
+        meter.settle()
+    if wanted(request):
+        names = [one.statement.table for one in bounds]
+        answer["ConsumedCapacity"] = read_capacity(request, names, found)
     return answer
+
+
+def _admit(meter: Meter, tables: Sequence[Table]) -> None:
+    """Each table has throughput left for reads; raises a cancellation with a reason for each."""
+    reasons: list[dict[str, Any]] = []
+    for table in tables:
+        try:
+            meter.admit(table, READ)
+            reasons.append({"Code": "None"})
+        except (ProvisionedThroughputExceededException, ThrottlingException) as error:
+            reasons.append(reason_of(error))
+    if any(reason["Code"] != "None" for reason in reasons):
+        raise TransactionCanceledException(reasons)
 
 
 async def _write_together(ctx: Context, request: Input, bounds: list[Bound]) -> Output:
     moment = moment_of(ctx)
+    meter = meter_of(ctx)
     token = request.get("ClientRequestToken")
     content = request["TransactStatements"]
 
@@ -268,16 +326,20 @@ async def _write_together(ctx: Context, request: Input, bounds: list[Bound]) -> 
                 item, write = work_of(one.statement, one.scope, table, shows_item=one.shows_item)
             actions.append(Action(one.statement.table, record_key, item, write))
         if repeated:
-            return [], [standing(tx, action, moment.now_ms) for action in actions]
-        return run(tx, actions, moment), []
+            return [], reread(tx, actions, moment, meter)
+        return run(tx, actions, moment, meter), []
 
     changes, stands = await ctx.store.write(work)
+    if meter is not None:
+        meter.settle()
     answer: Output = {"Responses": [{} for _ in bounds]}
-    mode = wanted(request)
-    if mode:
+    if wanted(request):
         # A repeated transaction writes nothing and is charged as a read of its items.
+        names = [one.statement.table for one in bounds]
         answer["ConsumedCapacity"] = (
-            read_capacity(mode, stands) if stands else write_capacity(mode, changes)
+            read_capacity(request, names, stands)
+            if stands
+            else write_capacity(request, names, changes)
         )
     return answer
 
@@ -332,8 +394,8 @@ def _found(one: Bound, table: Table, raw: bytes | None) -> dict[str, Any]:
     return {"TableName": table.name, "Item": item}
 
 
-def _write_capacity(change: Change, mode: str) -> dict[str, Any]:
-    return consumed(change.table, mode, write_cost(change), change.index_units)
+def _write_capacity(change: Change, told: Told) -> dict[str, Any]:
+    return consumed(change.table, told, write_cost(change), change.index_units)
 
 
 def _check_count(given: list[Any], member: str, most: int) -> None:

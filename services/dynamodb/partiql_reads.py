@@ -13,6 +13,7 @@ from fogbank.services.dynamodb import schema, stored, values
 from fogbank.services.dynamodb.capacity import wanted
 from fogbank.services.dynamodb.conditions import Condition
 from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.pages import Page, TooMuchForTheLoop, page_of
 from fogbank.services.dynamodb.partiql_plans import Plan, plan
 from fogbank.services.dynamodb.partiql_statements import (
     PERMISSIONS,
@@ -20,18 +21,16 @@ from fogbank.services.dynamodb.partiql_statements import (
     shown_name,
 )
 from fogbank.services.dynamodb.reads import (
-    Page,
     Reading,
-    TooMuchForTheLoop,
     consumed_by,
-    fetched,
     fetches,
     is_start_key,
-    page_of,
     position,
+    units_of,
 )
 from fogbank.services.dynamodb.schema import Index, Table, key_item
 from fogbank.services.dynamodb.scope import Scope, lookup
+from fogbank.services.dynamodb.throttling import READ, meter_of
 from fogbank.services.dynamodb.values import Item
 from fogbank.services.errors import AwsError
 from fogbank.storage.keys import after
@@ -46,6 +45,7 @@ async def select(ctx: Context, request: Input, statement: Statement, scope: Scop
     name = schema.named(ctx, statement.table, PERMISSIONS[statement.verb])
     record_key = schema.table_key(ctx.world, name)
     now_ms = ctx.clock.now_ms()
+    meter = meter_of(ctx)
     start_key = _start_key(request, scope)
     reading = Reading(
         {**request, "IndexName": statement.index}, scope, None, "", statement.projection, start_key
@@ -54,6 +54,10 @@ async def select(ctx: Context, request: Input, statement: Statement, scope: Scop
     def work(tx: Reader, *, brief: bool) -> Output:
         table = schema.load(tx, record_key, now_ms)
         index = _index_of(statement, table, consistent=reading.consistent)
+        metered = index.name if index is not None and index.is_global else ""
+        if meter is not None:
+            meter.begin()
+            meter.admit(table, READ, metered)
         fetch = fetches(reading, index)
         if index is not None:
             _check_projected(statement, scope, index)
@@ -64,9 +68,10 @@ async def select(ctx: Context, request: Input, statement: Statement, scope: Scop
         ranges = planned.ranges
         if start_key is not None:
             ranges = _resumed(planned, table, index, start_key)
-        page = page_of(_pairs(tx, ranges, planned.backward), limit, brief=brief)
-        if fetch:
-            page.raws = [fetched(tx, table, page, raw) for raw in page.raws]
+        pairs = _pairs(tx, ranges, planned.backward)
+        page = page_of(pairs, limit, (tx, table) if fetch else None, brief=brief)
+        if meter is not None:
+            meter.spend(table, READ, units_of(reading, page), metered)
         if planned.is_point:
             page.last = None
         answer: Output = {}
@@ -74,17 +79,20 @@ async def select(ctx: Context, request: Input, statement: Statement, scope: Scop
             last = key_item(table, stored.open_(page.last), index)
             answer["NextToken"] = _token(request, scope, last)
             answer["LastEvaluatedKey"] = last
-        mode = wanted(request)
-        if mode:
-            answer["ConsumedCapacity"] = consumed_by(reading, table, index, page, mode)
+        told = wanted(request, statement.table)
+        if told:
+            answer["ConsumedCapacity"] = consumed_by(reading, table, index, page, told)
         if not planned.tests and statement.projection is None:
             return _spliced(page, answer)
         return {"Items": _items(page, planned.tests, statement, scope), **answer}
 
     try:
-        return await ctx.store.read(lambda tx: work(tx, brief=True), brief=True)
+        answer = await ctx.store.read(lambda tx: work(tx, brief=True), brief=True)
     except TooMuchForTheLoop:
-        return await ctx.store.read(lambda tx: work(tx, brief=False))
+        answer = await ctx.store.read(lambda tx: work(tx, brief=False))
+    if meter is not None:
+        meter.settle()
+    return answer
 
 
 def _index_of(statement: Statement, table: Table, *, consistent: bool) -> Index | None:

@@ -1,14 +1,14 @@
 """Query and Scan: pages cut by size before the filter, in key order or in hash order."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import legacy, schema, stored, values
-from fogbank.services.dynamodb.capacity import consumed, read_units, wanted
+from fogbank.services.dynamodb.capacity import Told, consumed, read_units, wanted
 from fogbank.services.dynamodb.conditions import Condition, condition
 from fogbank.services.dynamodb.errors import ValidationException
 from fogbank.services.dynamodb.items import NAMES, AnyProjection, projection_of
@@ -19,6 +19,7 @@ from fogbank.services.dynamodb.key_conditions import (
     range_of,
 )
 from fogbank.services.dynamodb.keys import base_key, index_key, item_key
+from fogbank.services.dynamodb.pages import Fetched, Page, TooMuchForTheLoop, page_of
 from fogbank.services.dynamodb.schema import Index, Table, key_item
 from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
@@ -28,14 +29,7 @@ from fogbank.services.dynamodb.values import Item, kind_of
 from fogbank.storage.keys import after
 from fogbank.storage.kv import Reader
 
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
-PAGE_BYTES_MAX = 1024 * 1024
 SEGMENTS_MAX = 1_000_000
-# What may be read on the event loop; a larger page is read again, on a thread.
-BRIEF_ITEMS_MAX = 128
-BRIEF_BYTES_MAX = 128 * 1024
-# More than a page can have: an item has at least two bytes.
-ITEMS_MAX = PAGE_BYTES_MAX
 
 _LEGACY = ("AttributesToGet", "ConditionalOperator")
 _READ_SHAPE = {
@@ -66,20 +60,6 @@ SCAN_SHAPE = {
     "TotalSegments": INTEGER,
     "ScanFilter": legacy.CONDITIONS,
 }
-
-
-class TooMuchForTheLoop(Exception):
-    """A page turned out larger than what may be read on the event loop."""
-
-
-@dataclass(slots=True)
-class Page:
-    """What was read: stored entries in order, and the last one when there may be more."""
-
-    raws: list[bytes] = field(default_factory=list)
-    size_bytes: int = 0
-    fetched_bytes: int = 0
-    last: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,12 +316,11 @@ async def _read(ctx: Context, name: str, reading: Reading, place: Place) -> Outp
             meter.admit(table, READ, metered)
         start, stop, backward = place(table, index)
         fetch = fetches(reading, index)
-        page = _page(tx, (start, stop, backward), reading.request.get("Limit"), brief=brief)
-        if fetch:
-            page.raws = [fetched(tx, table, page, raw) for raw in page.raws]
+        place_ = (start, stop, backward)
+        fetched = (tx, table) if fetch else None
+        page = _page(tx, place_, reading.request.get("Limit"), fetched, brief=brief)
         if meter is not None:
-            size = page.size_bytes + page.fetched_bytes
-            meter.spend(table, READ, read_units(size, consistent=reading.consistent), metered)
+            meter.spend(table, READ, units_of(reading, page), metered)
         return _answer(reading, table, index, page)
 
     try:
@@ -391,51 +370,28 @@ def fetches(reading: Reading, index: Index | None) -> bool:
     return bool(missing) or reading.select == "ALL_ATTRIBUTES"
 
 
-def _page(tx: Reader, place: tuple[bytes, bytes, bool], limit: int | None, *, brief: bool) -> Page:
+def _page(
+    tx: Reader,
+    place: tuple[bytes, bytes, bool],
+    limit: int | None,
+    fetched: Fetched,
+    *,
+    brief: bool,
+) -> Page:
     start, stop, backward = place
     if start >= stop:
         return Page()
     pairs = tx.range(start, stop, reverse=backward, expected=limit or 0)
-    return page_of(pairs, limit, brief=brief)
-
-
-def page_of(pairs: Iterable[tuple[bytes, bytes]], limit: int | None, *, brief: bool) -> Page:
-    """The first page of stored entries: as many as the limit and the page's size allow."""
-    page = Page()
-    raws = page.raws
-    add, size_of = raws.append, stored.size_of
-    most = limit or ITEMS_MAX
-    total = 0
-    for count, (_, raw) in enumerate(pairs, 1):
-        size = total + size_of(raw)
-        if size > PAGE_BYTES_MAX and raws:
-            page.last = raws[-1]
-            break
-        total = size
-        add(raw)
-        if count >= most:
-            page.last = raw
-            break
-        if brief and (total > BRIEF_BYTES_MAX or count > BRIEF_ITEMS_MAX):
-            raise TooMuchForTheLoop
-    page.size_bytes = total
-    return page
-
-
-def fetched(tx: Reader, table: Table, page: Page, raw: bytes) -> bytes:
-    whole = tx.get(item_key(table, stored.open_(raw)))
-    assert whole is not None, "an index entry has no item"
-    page.fetched_bytes += max(1, stored.size_of(whole))
-    return whole
+    return page_of(pairs, limit, fetched, brief=brief)
 
 
 def _answer(reading: Reading, table: Table, index: Index | None, page: Page) -> Output:
     answer: Output = {"Count": len(page.raws), "ScannedCount": len(page.raws)}
     if page.last is not None:
         answer["LastEvaluatedKey"] = key_item(table, stored.open_(page.last), index)
-    mode = wanted(reading.request)
-    if mode:
-        answer["ConsumedCapacity"] = consumed_by(reading, table, index, page, mode)
+    told = wanted(reading.request)
+    if told:
+        answer["ConsumedCapacity"] = consumed_by(reading, table, index, page, told)
     if reading.filter is None and reading.projection is None:
         if reading.select == "COUNT":
             return answer
@@ -458,13 +414,22 @@ def _answer(reading: Reading, table: Table, index: Index | None, page: Page) -> 
     return answer
 
 
+def units_of(reading: Reading, page: Page) -> float:
+    """Of the entries together and, where items were fetched, of each of them."""
+    units = read_units(page.size_bytes, consistent=reading.consistent)
+    return units + _fetched_units(reading, page)
+
+
+def _fetched_units(reading: Reading, page: Page) -> float:
+    if not page.fetched_bytes:
+        return 0.0
+    return read_units(page.fetched_bytes, consistent=reading.consistent)
+
+
 def consumed_by(
-    reading: Reading, table: Table, index: Index | None, page: Page, mode: str
+    reading: Reading, table: Table, index: Index | None, page: Page, told: Told
 ) -> dict[str, Any]:
     units = read_units(page.size_bytes, consistent=reading.consistent)
     if index is None:
-        return consumed(table, mode, units)
-    base = 0.0
-    if page.fetched_bytes:
-        base = read_units(page.fetched_bytes, consistent=reading.consistent)
-    return consumed(table, mode, base, {index.name: units})
+        return consumed(table, told, units)
+    return consumed(table, told, _fetched_units(reading, page), {index.name: units})

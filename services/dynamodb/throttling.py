@@ -110,14 +110,19 @@ class Meter:
 
     def write(self, table: Table, units: float, index_units: Mapping[str, float]) -> None:
         """A write that is done: its indexes had room, and all are spent from."""
-        local = 0.0
-        for name, some in index_units.items():
+        for name in index_units:
             if table.index(name).is_global:
                 self.admit(table, WRITE, name)
+        self.charge(table, units, index_units)
+
+    def charge(self, table: Table, units: float, index_units: Mapping[str, float]) -> None:
+        """A write is spent from its table, with local indexes, and from global indexes."""
+        for name, some in index_units.items():
+            if table.index(name).is_global:
                 self.spend(table, WRITE, some, name)
             else:
-                local += some
-        self.spend(table, WRITE, units + local)
+                units += some
+        self.spend(table, WRITE, units)
 
     def settle(self) -> None:
         for place, units in self.spent.items():

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -51,6 +51,7 @@ from fogbank.services.dynamodb.stream_records import size_of
 from fogbank.services.dynamodb.throttling import READ, WRITE, Meter, meter_of
 from fogbank.services.dynamodb.updates import update
 from fogbank.services.dynamodb.values import Item
+from fogbank.services.errors import AwsError
 from fogbank.storage.keys import pack, span, unpack
 from fogbank.storage.kv import Reader, Writer
 
@@ -113,11 +114,11 @@ async def transact_write_items(ctx: Context, request: Input) -> Output:
         if token is not None and is_repeated(
             ctx, tx, token, request["TransactItems"], moment.now_ms
         ):
-            return [], [standing(tx, action, moment.now_ms) for action in actions]
+            return [], reread(tx, actions, moment, meter)
         return run(tx, actions, moment, meter), []
 
     changes, stands = await ctx.store.write(work)
-    if meter is not None and changes:
+    if meter is not None:
         meter.settle()
     return _written(request, actions, changes, stands)
 
@@ -209,6 +210,23 @@ _BUILDERS: dict[str, Callable[[Input], tuple[Item, Work]]] = {
 }
 
 
+# What cancels a transaction, as its reasons call it.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+_REASONS: dict[type[AwsError], str] = {
+    ConditionalCheckFailedException: "ConditionalCheckFailed",
+    DuplicateItemException: "DuplicateItem",
+    ValidationException: "ValidationError",
+    ProvisionedThroughputExceededException: "ProvisionedThroughputExceeded",
+    ThrottlingException: "ThrottlingError",
+}
+_REASONED = tuple(_REASONS)
+
+
+def reason_of(error: AwsError) -> dict[str, Any]:
+    code = next(code for kind, code in _REASONS.items() if isinstance(error, kind))
+    return {"Code": code, "Message": error.message, **error.fields}
+
+
 def run(
     tx: Writer, actions: list[Action], moment: Moment, meter: Meter | None = None
 ) -> list[Change]:
@@ -229,18 +247,8 @@ def run(
                 meter.write(table, 2 * write_cost(change), units)
             changes.append(change)
             reasons.append({"Code": "None"})
-        except ConditionalCheckFailedException as error:
-            reasons.append(
-                {"Code": "ConditionalCheckFailed", "Message": error.message, **error.fields}
-            )
-        except DuplicateItemException as error:
-            reasons.append({"Code": "DuplicateItem", "Message": error.message})
-        except ValidationException as error:
-            reasons.append({"Code": "ValidationError", "Message": error.message})
-        except ProvisionedThroughputExceededException as error:
-            reasons.append({"Code": "ProvisionedThroughputExceeded", "Message": error.message})
-        except ThrottlingException as error:
-            reasons.append({"Code": "ThrottlingError", "Message": error.message})
+        except _REASONED as error:
+            reasons.append(reason_of(error))
     if len(changes) < len(actions):
         raise TransactionCanceledException(reasons)
     check_total(sum(stored.size_of(change.new) for change in changes if change.new is not None))
@@ -287,6 +295,21 @@ def _forget(tx: Writer, place: tuple[str, str, str], now_ms: int) -> None:
         tx.delete(key)
 
 
+def reread(tx: Reader, actions: list[Action], moment: Moment, meter: Meter | None) -> Stands:
+    """What a repeated transaction reads, and is charged for, instead of writing."""
+    stands = [standing(tx, action, moment.now_ms) for action in actions]
+    if meter is not None:
+        meter.begin()
+        spend_reads(meter, stands)
+    return stands
+
+
+def spend_reads(meter: Meter, found: Stands) -> None:
+    for table, raw in found:
+        size = 0 if raw is None else stored.size_of(raw)
+        meter.spend(table, READ, 2 * read_units(size, consistent=True))
+
+
 def standing(tx: Reader, action: Action, now_ms: int) -> tuple[Table, bytes | None]:
     """The item as it is stored, of an action that fitted its table when it was done."""
     table = schema.load(tx, action.record_key, now_ms)
@@ -300,10 +323,12 @@ def _written(
 ) -> Output:
     """A repeated transaction writes nothing and is charged as a read of its items, `stands`."""
     answer: Output = {}
-    mode = wanted(request)
-    if mode:
+    if wanted(request):
+        names = [action.given for action in actions]
         answer["ConsumedCapacity"] = (
-            read_capacity(mode, stands) if stands else write_capacity(mode, changes)
+            read_capacity(request, names, stands)
+            if stands
+            else write_capacity(request, names, changes)
         )
     if stands:
         return answer
@@ -317,21 +342,27 @@ def _written(
     return answer
 
 
-def write_capacity(mode: str, changes: list[Change]) -> list[dict[str, Any]]:
-    """A transaction writes everything twice: once to prepare, once to commit."""
-    tables: dict[str, Table] = {}
+def write_capacity(
+    request: Input, names: Sequence[str], changes: Sequence[Change]
+) -> list[dict[str, Any]]:
+    """A transaction writes everything twice: once to prepare, once to commit.
+
+    `names` are those that the request has for the tables of the changes.
+    """
+    tables = {change.table.arn: change.table for change in changes}
     units: dict[str, float] = {}
     indexes: dict[str, dict[str, float]] = {}
     for change in changes:
         arn = change.table.arn
-        tables[arn] = change.table
         units[arn] = units.get(arn, 0.0) + 2 * write_cost(change)
         for name, some in change.index_units.items():
             mine = indexes.setdefault(arn, {})
             mine[name] = mine.get(name, 0.0) + 2 * some
+    given = {change.table.arn: name for name, change in zip(names, changes, strict=True)}
     return [
-        consumed(table, mode, units[arn], indexes.get(arn), "WriteCapacityUnits")
+        consumed(table, told, units[arn], indexes.get(arn), "WriteCapacityUnits")
         for arn, table in tables.items()
+        if (told := wanted(request, given[arn]))
     ]
 
 
@@ -362,12 +393,8 @@ async def transact_get_items(ctx: Context, request: Input) -> Output:
                 if meter is not None:
                     meter.admit(table, READ)
                 reasons.append({"Code": "None"})
-            except ValidationException as error:
-                reasons.append({"Code": "ValidationError", "Message": error.message})
-            except ProvisionedThroughputExceededException as error:
-                reasons.append({"Code": "ProvisionedThroughputExceeded", "Message": error.message})
-            except ThrottlingException as error:
-                reasons.append({"Code": "ThrottlingError", "Message": error.message})
+            except _REASONED as error:
+                reasons.append(reason_of(error))
         if any(reason["Code"] != "None" for reason in reasons):
             raise TransactionCanceledException(reasons)
         return [
@@ -378,9 +405,7 @@ async def transact_get_items(ctx: Context, request: Input) -> Output:
     found = await ctx.store.read(work)
     check_total(sum(stored.size_of(raw) for _, raw in found if raw is not None))
     if meter is not None:
-        for table, raw in found:
-            size = 0 if raw is None else stored.size_of(raw)
-            meter.spend(table, READ, 2 * read_units(size, consistent=True))
+        spend_reads(meter, found)
         meter.settle()
     answer: Output = {"Responses": []}
     for one, (_, raw) in zip(gets, found, strict=True):
@@ -391,9 +416,9 @@ async def transact_get_items(ctx: Context, request: Input) -> Output:
         answer["Responses"].append(
             {"Item": item if one.projection is None else one.projection.of(item, one.scope)}
         )
-    mode = wanted(request)
-    if mode:
-        answer["ConsumedCapacity"] = read_capacity(mode, found)
+    if wanted(request):
+        names = [one["Get"]["TableName"] for one in request["TransactItems"]]
+        answer["ConsumedCapacity"] = read_capacity(request, names, found)
     return answer
 
 
@@ -408,14 +433,16 @@ def _get(ctx: Context, request: Input) -> _Get:
     return _Get(schema.table_key(ctx.world, name), key, chosen, scope)
 
 
-def read_capacity(mode: str, found: Stands) -> list[dict[str, Any]]:
-    tables: dict[str, Table] = {}
+def read_capacity(request: Input, names: Sequence[str], found: Stands) -> list[dict[str, Any]]:
+    """A transaction reads everything twice too."""
+    tables = {table.arn: table for table, _ in found}
     units: dict[str, float] = {}
     for table, raw in found:
         size = 0 if raw is None else stored.size_of(raw)
-        tables[table.arn] = table
         units[table.arn] = units.get(table.arn, 0.0) + 2 * read_units(size, consistent=True)
+    given = {table.arn: name for name, (table, _) in zip(names, found, strict=True)}
     return [
-        consumed(table, mode, units[arn], None, "ReadCapacityUnits")
+        consumed(table, told, units[arn], None, "ReadCapacityUnits")
         for arn, table in tables.items()
+        if (told := wanted(request, given[arn]))
     ]
