@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ PLAN: list[tuple[str, int, str]] = [
     *(("dynamodb get", callers, "dynamodb") for callers in (1, 8, 64)),
     *(("dynamodb put", callers, "dynamodb") for callers in (1, 8, 64)),
     *(("dynamodb query 100", callers, "dynamodb") for callers in (1, 8, 64)),
+    ("dynamodb put, index and stream", 64, "indexed"),
     *(("s3 put 1 KiB", callers, "s3") for callers in (1, 8, 64)),
     *(("s3 get 1 KiB", callers, "s3") for callers in (1, 8, 64)),
     ("s3 put 64 MiB", 1, "s3"),
@@ -28,6 +30,8 @@ PLAN: list[tuple[str, int, str]] = [
     *(("api -> function", callers, "functions") for callers in (1, 32)),
     *(("api -> function -> table", callers, "functions") for callers in (1, 32)),
 ]
+# The limits of a server in Python, by kind of `bench.bare`, with what is sent to them.
+BARE = {"answer": "bare server", "read": "bare server", "commit": "dynamodb put"}
 Results = dict[str, Any]
 
 
@@ -57,12 +61,14 @@ def prepare(kind: str, endpoint: str, wanted: set[str]) -> tuple[set[str], str]:
     """Make what the workloads need; returns what there is, and the API's id."""
     there: set[str] = set()
     api_id = ""
-    for need in ("dynamodb", "s3", "functions"):
+    for need in ("dynamodb", "indexed", "s3", "functions"):
         if need not in wanted:
             continue
         try:
             if need == "dynamodb":
                 setup.dynamodb(endpoint)
+            elif need == "indexed":
+                setup.indexed(endpoint)
             elif need == "s3":
                 setup.s3(endpoint)
             else:
@@ -107,10 +113,26 @@ def measure(kind: str, port: int, options: argparse.Namespace, server: Any) -> R
         result = load(target, workload, callers, options.seconds, number * 1000 + 1)
         found["runs"][f"{workload} x{callers}"] = result
         print(f"  {kind}: {workload} x{callers}: {brief(result)}", flush=True)
+    if "dynamodb" in there:
+        found["reads under writes"] = under_writes(kind, target, options.seconds)
     if "functions" in there:
         found["cold invoke"] = cold_invokes(endpoint)
     if server is not None:
         found["loaded_mb"] = server.memory_mb()
+    return found
+
+
+def under_writes(kind: str, target: Target, seconds: float) -> Results:
+    """Reads of 8 callers with nothing beside them, and beside 64 callers that write."""
+    found = {"alone": load(target, "dynamodb get", 8, seconds, 70_000)}
+    with ThreadPoolExecutor(1) as beside:
+        # The writers begin before the readers and end after them.
+        writing = beside.submit(load, target, "dynamodb put", 64, seconds + 1.5, 80_000)
+        time.sleep(0.8)
+        found["beside 64 writers"] = load(target, "dynamodb get", 8, seconds, 90_000)
+        found["the writers"] = writing.result()
+    for what, result in found.items():
+        print(f"  {kind}: dynamodb get x8 under writes, {what}: {brief(result)}", flush=True)
     return found
 
 
@@ -125,15 +147,18 @@ def brief(result: Results) -> str:
 
 
 def bare_limits(seconds: float) -> Results:
-    server = servers.bare()
-    try:
-        target = Target("127.0.0.1", server.port)
-        return {
-            f"bare uvicorn x{callers}": load(target, "bare server", callers, seconds, callers)
-            for callers in (1, 8, 64)
-        }
-    finally:
-        server.stop()
+    found: Results = {}
+    for kind, workload in BARE.items():
+        server = servers.bare(kind)
+        try:
+            target = Target("127.0.0.1", server.port)
+            for callers in (1, 8, 64):
+                name = f"bare server, {kind} x{callers}"
+                found[name] = load(target, workload, callers, seconds, callers)
+                print(f"  {name}: {brief(found[name])}", flush=True)
+        finally:
+            server.stop()
+    return found
 
 
 def table(results: Results) -> str:
@@ -149,6 +174,10 @@ def table(results: Results) -> str:
         cells = [results["servers"][name].get(what) for name in names]
         shown = [f"{cell:.2f} {unit}" if cell is not None else "-" for cell in cells]
         lines.append("| " + " | ".join([what, *shown]) + " |")
+    for what in ("alone", "beside 64 writers", "the writers"):
+        cells = [results["servers"][name].get("reads under writes", {}).get(what) for name in names]
+        shown = [brief(cell) if cell else "-" for cell in cells]
+        lines.append("| " + " | ".join([f"reads under writes: {what}", *shown]) + " |")
     colds = [results["servers"][name].get("cold invoke") for name in names]
     shown = [
         f"min {c['min_ms']:.1f} ms, median {c['median_ms']:.1f} ms" if c else "-" for c in colds

@@ -117,11 +117,11 @@ def dynalite(program: str = "dynalite") -> Server:
     return Server("dynalite", command, {}, port)
 
 
-def bare() -> Server:
-    """The limit of any Python server here: uvicorn, httptools and uvloop, answering 1 KB."""
+def bare(kind: str) -> Server:
+    """The limit of any Python server here: uvicorn, httptools and uvloop, doing one thing."""
     port = free_port()
-    command = [sys.executable, "-m", "bench.bare", str(port)]
-    return Server("bare", command, {}, port)
+    command = [sys.executable, "-m", "bench.bare", str(port), kind, "{root}"]
+    return Server(f"bare-{kind}", command, {}, port)
 
 
 PEERS = {"ministack": ministack, "dynalite": dynalite}

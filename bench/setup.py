@@ -9,7 +9,16 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from bench.workloads import BUCKET, FUNCTION, ITEMS, QUERY_ITEMS, TABLE, Target, item
+from bench.workloads import (
+    BUCKET,
+    FUNCTION,
+    INDEXED_TABLE,
+    ITEMS,
+    QUERY_ITEMS,
+    TABLE,
+    Target,
+    item,
+)
 
 API_PATHS = {
     "fogbank": "/_aws/execute-api/{api_id}/bench",
@@ -63,6 +72,29 @@ def dynamodb(endpoint: str) -> None:
     for start in range(0, len(items), 25):
         batch = [{"PutRequest": {"Item": one}} for one in items[start : start + 25]]
         table.batch_write_item(RequestItems={TABLE: batch})
+
+
+def indexed(endpoint: str) -> None:
+    """A table with a global index that holds whole items, and a stream of both images."""
+    table = client(endpoint, "dynamodb")
+    table.create_table(
+        TableName=INDEXED_TABLE,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "unique", "AttributeType": "S"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-unique",
+                "KeySchema": [{"AttributeName": "unique", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        BillingMode="PAY_PER_REQUEST",
+    )
+    table.get_waiter("table_exists").wait(TableName=INDEXED_TABLE, WaiterConfig={"Delay": 1})
 
 
 def s3(endpoint: str) -> None:

@@ -9,6 +9,7 @@ ITEMS = 10_000
 QUERY_ITEMS = 100
 ITEM_BYTES = 1000
 TABLE = "bench"
+INDEXED_TABLE = "bench-indexed"
 BUCKET = "bench"
 FUNCTION = "bench-echo"
 # A slot for a number that makes each payload unique: SQLite skips a write of bytes that it has.
@@ -78,11 +79,13 @@ def get_item(target: Target, seed: int) -> Maker:
     return lambda: chosen.choice(prepared)
 
 
-def put_item(target: Target, seed: int) -> Maker:
-    whole = dynamodb(
-        target, "PutItem", {"TableName": TABLE, "Item": item("k" + SLOT.decode(), SLOT.decode())}
-    )
-    return unique(whole, seed)
+def put_item(table: str) -> Callable[[Target, int], Maker]:
+    def make(target: Target, seed: int) -> Maker:
+        one = item("k" + SLOT.decode(), SLOT.decode())
+        whole = dynamodb(target, "PutItem", {"TableName": table, "Item": one})
+        return unique(whole, seed)
+
+    return make
 
 
 def query(target: Target, seed: int) -> Maker:
@@ -169,7 +172,8 @@ def unique(whole: bytes, seed: int) -> Maker:
 
 WORKLOADS: dict[str, Callable[[Target, int], Maker]] = {
     "dynamodb get": get_item,
-    "dynamodb put": put_item,
+    "dynamodb put": put_item(TABLE),
+    "dynamodb put, index and stream": put_item(INDEXED_TABLE),
     "dynamodb query 100": query,
     "s3 put 1 KiB": s3_put(1024),
     "s3 get 1 KiB": s3_get("get/1k"),
