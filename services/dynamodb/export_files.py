@@ -5,24 +5,23 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Ou
 
 import asyncio
 import gzip
-from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from hashlib import blake2b, md5
+from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from fogbank.services.body import Body
 from fogbank.services.context import Context
 from fogbank.services.dynamodb import copying, ion, job_lists, stored
 from fogbank.services.dynamodb.copying import place, prefix_of
 from fogbank.services.dynamodb.job_lists import Task
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.tables import clear
+from fogbank.services.dynamodb.target_objects import digest, put_object
 from fogbank.services.errors import AwsError
 from fogbank.storage.keys import after
 from fogbank.storage.kv import Reader
@@ -87,7 +86,7 @@ def _failure(ctx: Context, error: AwsError) -> Task:
 async def _write_all(ctx: Context, task: Task) -> None:
     folder = f"{task['Folder']}/{task['Id']}"
     if not task["Files"]:
-        await _put(ctx, task, f"{folder}/_started", b"")
+        await put_object(ctx, task["Request"], f"{folder}/_started", b"")
     # Incremental exports to one place share a folder of data.
     data = f"{task['Folder']}/data" if "FromMs" in task else f"{folder}/data"
     for partition in range(PARTITIONS):
@@ -108,14 +107,14 @@ async def _write_partition(ctx: Context, task: Task, partition: int, data: str) 
         number = len(task["Files"])
         kind = "ion" if _is_ion(task) else "json"
         key = f"{data}/{_file_name(task['Id'], number)}.{kind}.gz"
-        etag = await _put(ctx, task, key, packed)
+        etag = await put_object(ctx, task["Request"], key, packed)
         task["Files"].append(
             {
                 "partition": partition,
                 "following": None if found.following is None else found.following.hex(),
                 "itemCount": len(found.lines),
                 "sizeBytes": found.size_bytes,
-                "md5Checksum": _digest(packed),
+                "md5Checksum": digest(packed),
                 "etag": etag,
                 "dataFileS3Key": key,
             }
@@ -127,10 +126,6 @@ async def _write_partition(ctx: Context, task: Task, partition: int, data: str) 
 def _pack(lines: list[bytes]) -> bytes:
     """Equal lines make equal files: no time and no name is in them."""
     return gzip.compress(b"".join(lines), mtime=0)
-
-
-def _digest(data: bytes) -> str:
-    return b64encode(md5(data, usedforsecurity=False).digest()).decode()
 
 
 def _file_name(export_id: str, number: int) -> str:
@@ -211,25 +206,6 @@ def _incremental_line(raw: bytes, keys: list[str], view: str) -> bytes | None:
     return orjson.dumps(line) + b"\n"
 
 
-async def _put(ctx: Context, task: Task, key: str, data: bytes) -> str:
-    """The object is in the export's bucket; its ETag without quotes."""
-    request = task["Request"]
-    put: dict[str, Any] = {
-        "Bucket": request["S3Bucket"],
-        "Key": key,
-        "Body": Body.of(data),
-        "ContentLength": len(data),
-    }
-    if request.get("S3BucketOwner"):
-        put["ExpectedBucketOwner"] = request["S3BucketOwner"]
-    if request.get("S3SseAlgorithm") == "KMS":
-        put["ServerSideEncryption"] = "aws:kms"
-        if request.get("S3SseKmsKeyId"):
-            put["SSEKMSKeyId"] = request["S3SseKmsKeyId"]
-    answer = await ctx.call("s3", "PutObject", put)
-    return str(answer["ETag"]).strip('"')
-
-
 async def _write_manifests(ctx: Context, task: Task, folder: str) -> None:
     shown = ("itemCount", "md5Checksum", "etag", "dataFileS3Key")
     files = b"".join(
@@ -245,8 +221,8 @@ async def _write_manifests(ctx: Context, task: Task, folder: str) -> None:
         ("manifest-files", files),
         ("manifest-summary", orjson.dumps(_summary(task, f"{folder}/manifest-files.json"))),
     ):
-        await _put(ctx, task, f"{folder}/{name}.json", content)
-        await _put(ctx, task, f"{folder}/{name}.md5", _digest(content).encode())
+        await put_object(ctx, task["Request"], f"{folder}/{name}.json", content)
+        await put_object(ctx, task["Request"], f"{folder}/{name}.md5", digest(content).encode())
 
 
 def _summary(task: Task, files_key: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What an import reads: every object under a prefix, record by record, into the new table."""
 
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -141,20 +142,19 @@ async def _import_object(ctx: Context, task: Task, source: Source, key: str, bat
     done, number = task["Records"], 0
     compression = request.get("InputCompressionType") or "NONE"
     try:
-        async for record, size in records_of(
-            source.chunks(key), request["InputFormat"], compression
-        ):
-            number += 1
-            if number <= done:
-                # The header says what the columns are, also of what is left.
-                if number == 1 and request["InputFormat"] == "CSV":
-                    item_of(record)
-                continue
-            task["ProcessedSizeBytes"] += size
-            _take(task, table, item_of, record, batch)
-            task["Records"] = number
-            if batch.is_full:
-                await batch.write()
+        async with aclosing(source.chunks(key)) as chunks:
+            async for record, size in records_of(chunks, request["InputFormat"], compression):
+                number += 1
+                if number <= done:
+                    # The header says what the columns are, also of what is left.
+                    if number == 1 and request["InputFormat"] == "CSV":
+                        item_of(record)
+                    continue
+                task["ProcessedSizeBytes"] += size
+                _take(task, table, item_of, record, batch)
+                task["Records"] = number
+                if batch.is_full:
+                    await batch.write()
     except BadObject:
         task["ErrorCount"] += 1
         task["ProcessedItemCount"] += 1

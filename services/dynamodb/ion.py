@@ -70,6 +70,16 @@ class _Source:
         self._ended = False
         self._values: Any = None
 
+    async def taken(self) -> tuple[list[Any], bool]:
+        """What `take` returns, of a thread; none is left behind by a caller that is cancelled."""
+        taking = self._loop.run_in_executor(None, self.take)
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            self._ended = True
+            await asyncio.wait([taking])
+            raise
+
     def take(self) -> tuple[list[Any], bool]:
         """Some further values, and whether they are the last; `error` says of what is broken."""
         from amazon.ion import simpleion
@@ -121,7 +131,7 @@ async def structs(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[Any, int]
     seen_bytes = 0
     ended = False
     while not ended:
-        found, ended = await asyncio.to_thread(source.take)
+        found, ended = await source.taken()
         for value in found:
             for one in value if _type(value) == "LIST" else (value,):
                 read_bytes, seen_bytes = source.read_bytes - seen_bytes, source.read_bytes

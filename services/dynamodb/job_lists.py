@@ -22,7 +22,7 @@ _TOKEN_BYTES_MIN = 56
 
 
 def task_key(world: World, kind: str, task_id: str) -> bytes:
-    """`kind` is "export" or "import"."""
+    """`kind` is "export", "import" or "bulk"."""
     return pack("dynamodb", world.account, world.region, kind, task_id)
 
 
@@ -69,7 +69,7 @@ def page(
     """Those of the last ninety days, of one table when `arn` is given, and how to go on."""
     start, stop = span("dynamodb", ctx.world.account, ctx.world.region, kind)
     if token is not None:
-        start = after(task_key(ctx.world, kind, _last_of(kind, token)))
+        start = after(task_key(ctx.world, kind, last_of(kind, token)))
     oldest_ms = ctx.clock.now_ms() - LISTED_MS
     found: list[Task] = []
     for _, raw in tx.range(start, stop) if start < stop else ():
@@ -77,18 +77,20 @@ def page(
         if task["StartMs"] < oldest_ms or arn not in (None, task["TableArn"]):
             continue
         if len(found) == limit:
-            return found, _next_token(kind, found[-1]["Id"])
+            return found, next_token(kind, found[-1]["Id"])
         found.append(task)
     return found, None
 
 
-def _next_token(kind: str, task_id: str) -> str:
+def next_token(kind: str, task_id: str) -> str:
+    """How to go on behind that task: pairs of hexadecimal digits, in eights."""
     content = orjson.dumps([kind, task_id])
     content = content.ljust(max(_TOKEN_BYTES_MIN, -(-len(content) // 8) * 8))
     return content.hex()
 
 
-def _last_of(kind: str, token: str) -> str:
+def last_of(kind: str, token: str) -> str:
+    """The task behind which to go on."""
     try:
         of_kind, task_id = orjson.loads(unhexlify(token))
     except (ValueError, TypeError):

@@ -10,6 +10,7 @@ import orjson
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import copying, schema
 from fogbank.services.dynamodb.backup_records import keep_deleted
+from fogbank.services.dynamodb.bulk_operations import is_under_way
 from fogbank.services.dynamodb.copying import Job, finishes, place
 from fogbank.services.dynamodb.definitions import invalid
 from fogbank.services.dynamodb.descriptions import describe
@@ -150,6 +151,8 @@ def _create(ctx: Context, tx: Writer, record: Record, action: dict[str, Any], no
             "one or more replicas already existed as tables."
         )
     _require_settled(record, now_ms)
+    if is_under_way(tx, ctx.world, record["TableId"]):
+        raise ResourceInUseException("The resource which you are attempting to change is in use.")
     # Without Application Auto Scaling no provisioned table meets AWS's condition.
     if record.get("BillingMode") != "PAY_PER_REQUEST":
         raise ValidationException(

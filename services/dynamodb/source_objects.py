@@ -1,6 +1,6 @@
 """The objects in S3 that imports and bulk puts read: listed in order, opened, cut into records."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ class Source:
                 return
             listing["ContinuationToken"] = page["NextContinuationToken"]
 
-    async def chunks(self, key: str) -> AsyncIterator[bytes]:
+    async def chunks(self, key: str) -> AsyncGenerator[bytes, None]:
         """The object's bytes as they lie in the bucket."""
         found = await self.ctx.call(
             "s3", "GetObject", {"Bucket": self.given["S3Bucket"], "Key": key, **self._owner}
@@ -47,8 +47,14 @@ class Source:
         if isinstance(body, bytes):
             yield body
             return
-        async for chunk in body:
-            yield chunk
+        pieces = aiter(body)
+        try:
+            async for chunk in pieces:
+                yield chunk
+        finally:
+            # Who stops before the end leaves no file open.
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
 
 
 async def records_of(
