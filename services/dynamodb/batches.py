@@ -17,7 +17,6 @@ from fogbank.services.dynamodb.items import (
     Guard,
     Work,
     check_size,
-    collection_metrics,
     delete_work,
     projection_of,
     put_work,
@@ -276,14 +275,8 @@ def _written(request: Input, done: list[tuple[str, Table, list[tuple[Item, Chang
     if request.get("ReturnItemCollectionMetrics") == "SIZE":
         answer["ItemCollectionMetrics"] = {
             given: found
-            for given, table, changes in done
-            if (
-                found := [
-                    metrics
-                    for item, _ in changes
-                    if (metrics := collection_metrics(table, item)) is not None
-                ]
-            )
+            for given, _, changes in done
+            if (found := [change.collection for _, change in changes if change.collection])
         }
     return answer
 

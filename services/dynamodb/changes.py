@@ -1,6 +1,6 @@
 """The one way in which an item changes: the item, its index entries and its stream record."""
 
-from fogbank.services.dynamodb import change_log, stored
+from fogbank.services.dynamodb import change_log, item_collections, stored
 from fogbank.services.dynamodb.capacity import write_units
 from fogbank.services.dynamodb.expiry import note_expiry
 from fogbank.services.dynamodb.keys import base_key, index_key
@@ -24,6 +24,18 @@ def change_item(
     """
     if old == new:
         return _NO_INDEXES
+    before = after = None
+    entries: list[tuple[Index, Entry, Entry]] = []
+    if table.stream_view is not None or table.indexes or table.ttl_name is not None:
+        before = None if old is None else stored.open_(old)
+        after = None if new is None else stored.open_(new)
+    item = before if after is None else after
+    if table.indexes:
+        assert item is not None
+        entries = _entries(table, item, (before, old), (after, new))
+        if item_collections.has_collections(table):
+            growth = _growth(old, new, entries)
+            item_collections.resize(tx, table, item, growth, moment.now_ms)
     if new is None:
         tx.delete(key)
     else:
@@ -32,30 +44,47 @@ def change_item(
         spread(tx, table, moment, key, new)
     if table.log_prefix is not None:
         change_log.note(tx, table, moment, key, old)
-    if table.stream_view is None and not table.indexes and table.ttl_name is None:
+    if item is None:
         return _NO_INDEXES
-    before = None if old is None else stored.open_(old)
-    after = None if new is None else stored.open_(new)
-    item = before if after is None else after
-    assert item is not None
     if table.stream_view is not None:
         append(tx, table, moment, key, item, old, new)
     if table.ttl_name is not None:
         note_expiry(tx, table, moment, key, before, after)
-    if not table.indexes:
+    if not entries:
         return _NO_INDEXES
     units: IndexUnits = {}
-    base = base_key(table, item)
-    for index in table.indexes:
-        changed = _change_entry(
-            tx, _entry(table, index, before, old, base), _entry(table, index, after, new, base)
-        )
+    for index, gone, come in entries:
+        changed = _change_entry(tx, gone, come)
         if changed:
             units[index.name] = changed
     return units
 
 
 Entry = tuple[bytes, bytes] | None
+
+
+def _entries(
+    table: Table,
+    item: Item,
+    old: tuple[Item | None, bytes | None],
+    new: tuple[Item | None, bytes | None],
+) -> list[tuple[Index, Entry, Entry]]:
+    """What each index has of an item, open and as stored, before and after."""
+    base = base_key(table, item)
+    return [
+        (index, _entry(table, index, *old, base), _entry(table, index, *new, base))
+        for index in table.indexes
+    ]
+
+
+def _growth(old: bytes | None, new: bytes | None, entries: list[tuple[Index, Entry, Entry]]) -> int:
+    """By how much the item's collection grows: the item, and what local indexes have of it."""
+    growth = (stored.size_of(new) if new else 0) - (stored.size_of(old) if old else 0)
+    for index, gone, come in entries:
+        if not index.is_global:
+            growth += stored.size_of(come[1]) if come else 0
+            growth -= stored.size_of(gone[1]) if gone else 0
+    return growth
 
 
 def _change_entry(tx: Writer, old: Entry, new: Entry) -> float:

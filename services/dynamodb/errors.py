@@ -121,6 +121,19 @@ class TrimmedDataAccessException(AwsError):
         super().__init__("The data you are trying to access has been trimmed")
 
 
+class ItemCollectionSizeLimitExceededException(AwsError):
+    """`reason` is what a transaction's cancellation says of it."""
+
+    code = "ItemCollectionSizeLimitExceededException"
+    reason = "Collection size exceeded."
+
+    def __init__(self) -> None:
+        # The model's text; no answer with this error is known.
+        super().__init__(
+            "The total size of an item collection has exceeded the maximum limit of 10 gigabytes."
+        )
+
+
 class TableNotFoundException(AwsError):
     code = "TableNotFoundException"
 

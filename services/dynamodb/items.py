@@ -13,6 +13,7 @@ from fogbank.services.dynamodb.errors import (
     ConditionalCheckFailedException,
     ValidationException,
 )
+from fogbank.services.dynamodb.item_collections import metrics
 from fogbank.services.dynamodb.keys import check_item, check_key, check_updated, item_key
 from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.paths import Projection, projection, select
@@ -63,12 +64,16 @@ GET_SHAPE = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was written: the item before and after as stored, and what each index took."""
+    """What was written: the item before and after as stored, and what each index took.
+
+    `collection` are the metrics of its item collection, where there are collections.
+    """
 
     table: Table
     old: bytes | None
     new: bytes | None
     index_units: IndexUnits
+    collection: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,19 @@ class Guard:
         item = {} if old is None else stored.open_(old)
         if not self.holds(item, self.scope):
             raise ConditionalCheckFailedException(item if self.shows_item and item else None)
+
+
+def changed(
+    tx: Writer,
+    table: Table,
+    item: Item,
+    places: tuple[bytes, bytes | None, bytes | None],
+    moment: Moment,
+) -> Change:
+    """The change is made: of `item`, or its key, from old to new under the key; as it is told."""
+    key, old, new = places
+    units = change_item(tx, table, key, old, new, moment)
+    return Change(table, old, new, units, metrics(tx, table, item) if table.indexes else None)
 
 
 def guard_of(request: Input, scope: Scope) -> Guard:
@@ -113,7 +131,7 @@ async def put_item(ctx: Context, request: Input) -> Output:
     scope.finish()
     write = put_work(item, stored.seal(item, size), guard)
     change = await _write(ctx, name, write)
-    return _answer(request, change, item)
+    return _answer(request, change)
 
 
 def put_work(item: Item, raw: bytes, guard: Guard) -> "Work":
@@ -124,7 +142,7 @@ def put_work(item: Item, raw: bytes, guard: Guard) -> "Work":
         key = item_key(table, item)
         old = tx.get(key)
         guard.check(old)
-        return Change(table, old, raw, change_item(tx, table, key, old, raw, moment))
+        return changed(tx, table, item, (key, old, raw), moment)
 
     return work
 
@@ -144,7 +162,7 @@ async def delete_item(ctx: Context, request: Input) -> Output:
     guard = guard_of(request, scope)
     scope.finish()
     change = await _write(ctx, name, delete_work(key, guard))
-    return _answer(request, change, key)
+    return _answer(request, change)
 
 
 def delete_work(wanted_key: Item, guard: Guard) -> "Work":
@@ -153,7 +171,7 @@ def delete_work(wanted_key: Item, guard: Guard) -> "Work":
         key = item_key(table, wanted_key)
         old = tx.get(key)
         guard.check(old)
-        return Change(table, old, None, change_item(tx, table, key, old, None, moment))
+        return changed(tx, table, wanted_key, (key, old, None), moment)
 
     return work
 
@@ -178,7 +196,7 @@ async def update_item(ctx: Context, request: Input) -> Output:
     guard = guard_of(request, scope)
     scope.finish()
     change = await _write(ctx, name, update_work(key, compiled, guard, scope))
-    answer = _answer(request, change, key)
+    answer = _answer(request, change)
     _add_updated(request, answer, change, compiled, scope)
     return answer
 
@@ -203,7 +221,7 @@ def update_work(wanted_key: Item, compiled: AnyUpdate | None, guard: Guard, scop
         if table.record.get("VectorIndexes"):
             check_vectors_of(table, new, updated=True)
         raw = stored.seal(new, size)
-        return Change(table, old, raw, change_item(tx, table, key, old, raw, moment))
+        return changed(tx, table, wanted_key, (key, old, raw), moment)
 
     return work
 
@@ -251,7 +269,7 @@ def check_size(size_bytes: int) -> None:
         raise ValidationException("Item size has exceeded the maximum allowed size")
 
 
-def _answer(request: Input, change: Change, key: Item) -> Output:
+def _answer(request: Input, change: Change) -> Output:
     """What the request wants back of a write: the old item, capacity, collection metrics."""
     answer: Output = {}
     if request.get("ReturnValues") == "ALL_OLD" and change.old is not None:
@@ -264,26 +282,14 @@ def _answer(request: Input, change: Change, key: Item) -> Output:
         if told.mode == "INDEXES" and change.table.record.get("VectorIndexes"):
             indexes = written(change.table, change.old, change.new)
             answer["ConsumedCapacity"] |= {"VectorIndexes": indexes} if indexes else {}
-    if request.get("ReturnItemCollectionMetrics") == "SIZE":
-        metrics = collection_metrics(change.table, key)
-        if metrics:
-            answer["ItemCollectionMetrics"] = metrics
+    if request.get("ReturnItemCollectionMetrics") == "SIZE" and change.collection:
+        answer["ItemCollectionMetrics"] = change.collection
     return answer
 
 
 def write_cost(change: Change) -> float:
     sizes = [stored.size_of(raw) for raw in (change.old, change.new) if raw is not None]
     return write_units(*sizes)
-
-
-def collection_metrics(table: Table, key: Item) -> dict[str, Any] | None:
-    """Item collections exist where there is a local index."""
-    if all(index.is_global for index in table.indexes):
-        return None
-    return {
-        "ItemCollectionKey": {table.hash_name: key[table.hash_name]},
-        "SizeEstimateRangeGB": [0.0, 1.0],
-    }
 
 
 def _add_updated(

@@ -17,6 +17,7 @@ from fogbank.services.dynamodb.definitions import check_create
 from fogbank.services.dynamodb.descriptions import describe
 from fogbank.services.dynamodb.encryption import check_encryption, set_encryption
 from fogbank.services.dynamodb.errors import ResourceInUseException, ValidationException
+from fogbank.services.dynamodb.item_collections import collections_span
 from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.policies import put_first
 from fogbank.services.dynamodb.policy_documents import parsed
@@ -329,6 +330,7 @@ async def sweep(ctx: Context, event: Event) -> None:
     spans = [
         schema.indexes_span(ctx.world, table_id),
         schema.times_span(ctx.world, table_id),
+        collections_span(ctx.world, table_id),
     ]
     if not body.get("KeepsItems"):
         spans.append(schema.items_span(ctx.world, table_id))

@@ -17,6 +17,7 @@ from fogbank.services.dynamodb.errors import (
     ConditionalCheckFailedException,
     DuplicateItemException,
     IdempotentParameterMismatchException,
+    ItemCollectionSizeLimitExceededException,
     ProvisionedThroughputExceededException,
     ThrottlingException,
     TransactionCanceledException,
@@ -33,7 +34,6 @@ from fogbank.services.dynamodb.items import (
     Guard,
     Work,
     check_size,
-    collection_metrics,
     delete_work,
     guard_of,
     projection_of,
@@ -218,13 +218,17 @@ _REASONS: dict[type[AwsError], str] = {
     ValidationException: "ValidationError",
     ProvisionedThroughputExceededException: "ProvisionedThroughputExceeded",
     ThrottlingException: "ThrottlingError",
+    ItemCollectionSizeLimitExceededException: "ItemCollectionSizeLimitExceeded",
 }
 _REASONED = tuple(_REASONS)
 
 
 def reason_of(error: AwsError) -> dict[str, Any]:
     code = next(code for kind, code in _REASONS.items() if isinstance(error, kind))
-    return {"Code": code, "Message": error.message, **error.fields}
+    text = error.message
+    if isinstance(error, ItemCollectionSizeLimitExceededException):
+        text = error.reason
+    return {"Code": code, "Message": text, **error.fields}
 
 
 def run(
@@ -335,9 +339,8 @@ def _written(
     if request.get("ReturnItemCollectionMetrics") == "SIZE":
         metrics: dict[str, list[dict[str, Any]]] = {}
         for action, change in zip(actions, changes, strict=True):
-            found = collection_metrics(change.table, action.item)
-            if found is not None:
-                metrics.setdefault(action.given, []).append(found)
+            if change.collection is not None:
+                metrics.setdefault(action.given, []).append(change.collection)
         answer["ItemCollectionMetrics"] = metrics
     return answer
 
