@@ -23,6 +23,7 @@ from fogbank.services.dynamodb.errors import (
 from fogbank.services.dynamodb.expiry import switch, time_present
 from fogbank.services.dynamodb.moments import Moment
 from fogbank.services.dynamodb.replica_groups import at, begin_trim, leave, members
+from fogbank.services.dynamodb.replica_scaling import forget_reads
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.shapes import INTEGER, STRING
 from fogbank.services.dynamodb.stream_records import close_stream, open_stream
@@ -50,7 +51,7 @@ _OVERRIDES = (
 _SHARED = (
     *("TableName", "KeySchema", "AttributeDefinitions", "LocalSecondaryIndexes", "BillingMode"),
     *("GlobalSecondaryIndexes", "OnDemandThroughput", "WarmThroughput", "TableClass"),
-    "VectorIndexes",
+    *("VectorIndexes", "AutoScaling"),
 )
 
 
@@ -161,8 +162,10 @@ def _create(ctx: Context, tx: Writer, record: Record, action: dict[str, Any], no
     if not record.get("StreamSpecification"):
         set_stream(record, _STREAM, now_ms)
         open_stream(tx, Moment(ctx, now_ms), record)
-    replica = _replica_record(there, record, action, now_ms)
     group = [(ctx, record), *members(tx, ctx, record)]
+    for _, member in group:
+        forget_reads(member, region)
+    replica = _replica_record(there, record, action, now_ms)
     begun = {"TableId": replica["TableId"], "ActiveAtMs": NEVER_MS}
     overrides = {member: action[member] for member in _OVERRIDES if action.get(member)}
     if not record.get("Replicas"):
