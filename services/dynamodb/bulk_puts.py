@@ -114,8 +114,13 @@ class _Run:
         await self._write()
         if "TotalInputBytes" not in self._task:
             await self._measure()
+        if "IsRead" in self._task:
+            # Its own report may lie among the objects by now.
+            return
         async for key, size in self._source.listed(self._task["After"]):
             await self._put_object(key, size)
+        self._task["IsRead"] = True
+        await self._write()
 
     async def _measure(self) -> None:
         """Both buckets are open, and how much there is to read is known."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fogbank.services.body import Body
+from fogbank.services.dynamodb import bulk_puts
 from fogbank.services.errors import AwsError
 from tests.services.dynamodb.calls import Calls
 
@@ -103,6 +104,28 @@ async def test_an_operation_that_is_cancelled_before_it_begins_writes_nothing() 
     await calls.settle()
     assert (await described(calls, arn))["BulkOperationStatus"] == "CANCELLED"
     assert await written(calls) == 0
+
+
+async def test_a_report_among_the_objects_is_not_read_when_the_end_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls, arn = await begun()
+    (event,) = [one for one in calls.outbox.events if one.topic == "dynamodb.bulk"]
+
+    async def crash(*_: Any) -> None:
+        raise OSError("the power fails")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bulk_puts, "write_reports", crash)
+        with pytest.raises(OSError, match="power"):
+            await calls.settle()
+    data = b"no JSON"
+    request = {"Bucket": "bulk", "Key": "in/2", "Body": Body.of(data), "ContentLength": len(data)}
+    await calls.ctx.call("s3", "PutObject", request)
+    await calls.catalog.consume(calls.ctx, event)
+    description = await described(calls, arn)
+    assert description["BulkOperationStatus"] == "COMPLETED"
+    assert description["ProcessedItemCount"] == ITEMS
 
 
 async def test_an_operation_whose_table_is_deleted_fails() -> None:
