@@ -60,6 +60,8 @@ def _check_vector(index: Definition, found: Value) -> None:
             f"Invalid type for parameter {name}, Expected: L, Actual: {kind_of(found)}. {suffix}"
         )
     members = found["L"]
+    if len(members) == index["Dimensions"] and _floats_of(members) is not None:
+        return
     if len(members) != index["Dimensions"]:
         raise invalid(
             f"Invalid size for parameter {name}, Expected: {index['Dimensions']}, "
@@ -88,6 +90,15 @@ def floats(members: list[Value]) -> Vector:
     return array("f", [float(member["N"]) for member in members])
 
 
+def _floats_of(members: list[Value]) -> Vector | None:
+    """The same, or None when they are not all numbers that fit."""
+    try:
+        found = floats(members)
+    except KeyError:
+        return None
+    return None if found and (isinf(max(found)) or isinf(min(found))) else found
+
+
 def vector_of(index: Definition, item: Item) -> Vector | None:
     """The item's vector; None when the item is not in the index.
 
@@ -97,11 +108,9 @@ def vector_of(index: Definition, item: Item) -> Vector | None:
     members = (item.get(vector_name(index)) or {}).get("L")
     if members is None or len(members) != index["Dimensions"]:
         return None
-    if not all("N" in member and fits(member) for member in members):
-        return None
     if any(name not in item for name in schema_names(index, "HASH")):
         return None
-    return floats(members)
+    return _floats_of(members)
 
 
 def projected(table: Table, index: Definition, item: Item) -> Item:
