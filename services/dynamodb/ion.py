@@ -9,6 +9,7 @@ The library is imported with the first use: few stacks ever see Ion.
 import asyncio
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -69,10 +70,15 @@ class _Source:
         self._rest = b""
         self._ended = False
         self._values: Any = None
+        # Its thread waits for chunks, which other threads read: it must not be one of theirs.
+        self._thread = ThreadPoolExecutor(1, "ion")
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False)
 
     async def taken(self) -> tuple[list[Any], bool]:
         """What `take` returns, of a thread; none is left behind by a caller that is cancelled."""
-        taking = self._loop.run_in_executor(None, self.take)
+        taking = self._loop.run_in_executor(self._thread, self.take)
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
@@ -130,12 +136,15 @@ async def structs(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[Any, int]
     source = _Source(chunks)
     seen_bytes = 0
     ended = False
-    while not ended:
-        found, ended = await source.taken()
-        for value in found:
-            for one in value if _type(value) == "LIST" else (value,):
-                read_bytes, seen_bytes = source.read_bytes - seen_bytes, source.read_bytes
-                yield one, read_bytes
+    try:
+        while not ended:
+            found, ended = await source.taken()
+            for value in found:
+                for one in value if _type(value) == "LIST" else (value,):
+                    read_bytes, seen_bytes = source.read_bytes - seen_bytes, source.read_bytes
+                    yield one, read_bytes
+    finally:
+        source.close()
     if source.error is not None:
         raise source.error
 

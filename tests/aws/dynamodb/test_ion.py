@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -128,3 +129,19 @@ def test_what_is_no_item_counts_as_an_error(client: Client, bucket: str) -> None
 def test_items_before_broken_ion_are_imported(client: Client, bucket: str) -> None:
     outcome = import_ion(client, bucket, b'{Item:{id:"a"}} {Item:{id:"b"')
     assert (outcome["ImportedItemCount"], outcome["ErrorCount"]) == (1, 1)
+
+
+def test_many_imports_at_once_do_not_wait_for_each_other(client: Client, bucket: str) -> None:
+    content = b"".join(b'{Item:{id:"%d",text:"%s"}}\n' % (n, b"x" * 1000) for n in range(1500))
+    client("s3").put_object(Bucket=bucket, Key="in/1", Body=content)
+    dynamodb = client("dynamodb")
+    # More than asyncio has threads for them.
+    arns = [
+        dynamodb.import_table(
+            S3BucketSource={"S3Bucket": bucket, "S3KeyPrefix": "in/"},
+            InputFormat="ION",
+            TableCreationParameters={"TableName": f"incoming-{number}", **KEYED},
+        )["ImportTableDescription"]["ImportArn"]
+        for number in range((os.cpu_count() or 1) + 8)
+    ]
+    assert {imported(dynamodb, arn)["ImportedItemCount"] for arn in arns} == {1500}
