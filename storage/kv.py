@@ -1,6 +1,6 @@
 """The narrow waist: one ordered, transactional key-value store under everything that has state."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -74,9 +74,11 @@ class Store(Protocol):
         """
         ...
 
-    async def write(self, work: Callable[[Writer], T]) -> T:
+    async def write(self, work: Callable[[Writer], T], *, reads: Sequence[bytes] = ()) -> T:
         """Run `work` and commit: what it wrote is durable when this returns.
 
+        `reads` names keys that it will look for, as far as they are known: the driver may fetch
+        them together with those of other works. A name that is missing or wrong costs time only.
         A caller that is cancelled while waiting does not undo the work, which may still commit.
         """
         ...

@@ -2,7 +2,7 @@
 
 import bisect
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class MemoryStore:
     async def read(self, work: Callable[[Reader], T], *, brief: bool = False) -> T:
         return self._run(work, keep=False)
 
-    async def write(self, work: Callable[[Writer], T]) -> T:
+    async def write(self, work: Callable[[Writer], T], *, reads: Sequence[bytes] = ()) -> T:
         return self._run(work, keep=True)
 
     def _run(self, work: Callable[[Overlay], T], *, keep: bool) -> T:

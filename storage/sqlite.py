@@ -1,9 +1,10 @@
 """The default `Store`: an encrypted SQLite database with group commit."""
 
 import asyncio
+import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,21 @@ READERS = 3
 CHECKPOINT_BYTES = 16 << 20
 _WRITER_CACHE_KIB, _READER_CACHE_KIB, _BRIEF_CACHE_KIB = 32 << 10, 8 << 10, 32 << 10
 
-_PUT = "INSERT INTO pairs (k, v) VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v"
+# Each statement gives the interpreter's lock away and waits for it anew while the event loop
+# computes: a group asks for all that it will need at once, and writes many rows in one statement.
+_ROWS_AT_ONCE = (64, 16, 4, 1)
+_GETS = {
+    rows: f"SELECT k, v FROM pairs WHERE k IN ({', '.join('?' * rows)})" for rows in _ROWS_AT_ONCE
+}
+_PUTS = {
+    rows: f"INSERT INTO pairs (k, v) VALUES {', '.join(['(?, ?)'] * rows)}"
+    " ON CONFLICT (k) DO UPDATE SET v = excluded.v"
+    for rows in _ROWS_AT_ONCE
+}
 _DELETE = "DELETE FROM pairs WHERE k = ?"
 _DELETE_RANGE = "DELETE FROM pairs WHERE k >= ? AND k < ?"
 
-_Job = tuple[Callable[[Overlay], Any], asyncio.Future[Any]]
+_Job = tuple[Callable[[Overlay], Any], asyncio.Future[Any], Sequence[bytes]]
 _Calls = list[Callable[[], None]]
 _Outcome = tuple[asyncio.Future[Any], Any, BaseException | None, _Calls]
 
@@ -126,11 +137,11 @@ class SqliteStore:
         finally:
             self._hot.database_was_read()
 
-    async def write(self, work: Callable[[Writer], T]) -> T:
+    async def write(self, work: Callable[[Writer], T], *, reads: Sequence[bytes] = ()) -> T:
         if not self._open:
             raise StoreClosed
         future: asyncio.Future[T] = self._loop.create_future()
-        self._writer.submit(work, future)
+        self._writer.submit(work, future, reads)
         return await future
 
     async def verify(self) -> list[str]:
@@ -199,6 +210,15 @@ def _read(rows: Rows, work: Callable[[Reader], T]) -> T:
         raise failure_of(error) from error
 
 
+def _split(rows: list[T]) -> Iterator[list[T]]:
+    """`rows` in lists as long as there are statements for."""
+    at = 0
+    for size in _ROWS_AT_ONCE:
+        while len(rows) - at >= size:
+            yield rows[at : at + size]
+            at += size
+
+
 def _settle(outcomes: list[_Outcome]) -> None:
     """On the loop: tell each caller that still waits, and whoever asked to know of the commit."""
     for future, result, error, calls in outcomes:
@@ -261,6 +281,8 @@ class _Batch:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
+        # What the works are going to look for, as it was before the group.
+        self._fetched: dict[bytes, bytes | None] = {}
         self.pending: dict[bytes, bytes | None] = {}
         # All that the group writes; None when it cannot be told key by key.
         self.written: dict[bytes, bytes | None] | None = {}
@@ -269,9 +291,18 @@ class _Batch:
         # when a `work` handles what its read raised.
         self.failure: dbapi2.Error | None = None
 
+    def fetch(self, keys: list[bytes]) -> None:
+        """Have at hand what these keys stand for; called before the first work."""
+        found = dict.fromkeys(keys)
+        for some in _split(keys):
+            found.update(self._rows.cursor.execute(_GETS[len(some)], some).fetchall())
+        self._fetched = found
+
     def get(self, key: bytes) -> bytes | None:
         if key in self.pending:
             return self.pending[key]
+        if key in self._fetched and self.written is not None:
+            return self.written[key] if key in self.written else self._fetched[key]
         try:
             return self._rows.get(key)
         except dbapi2.Error as error:
@@ -307,8 +338,8 @@ class _Batch:
         written = sorted(self.pending.items())
         self.pending = {}
         puts = [pair for pair in written if pair[1] is not None]
-        if puts:
-            self._rows.cursor.executemany(_PUT, puts)
+        for some in _split(puts):
+            self._rows.cursor.execute(_PUTS[len(some)], [part for pair in some for part in pair])
         if len(puts) < len(written):
             gone = [(key,) for key, value in written if value is None]
             self._rows.cursor.executemany(_DELETE, gone)
@@ -334,8 +365,10 @@ class _Writer:
         self._rest_due = False
         self.hot = HotPairs()
 
-    def submit(self, work: Callable[[Writer], Any], future: asyncio.Future[Any]) -> None:
-        self._queue.append((work, future))
+    def submit(
+        self, work: Callable[[Writer], Any], future: asyncio.Future[Any], reads: Sequence[bytes]
+    ) -> None:
+        self._queue.append((work, future, reads))
         # `_drain` lowers the flag before it looks into the queue: no work is left behind.
         if not self._scheduled:
             self._scheduled = True
@@ -359,12 +392,12 @@ class _Writer:
         begun = False
         try:
             cursor.execute("BEGIN IMMEDIATE")
-            while (
-                self._queue
-                and len(outcomes) < BATCH_WORKS_MAX
-                and batch.size_bytes < BATCH_BYTES_MAX
-            ):
-                outcomes.append(_run(batch, *self._queue.popleft()))
+            works = min(len(self._queue), BATCH_WORKS_MAX)
+            if works > 1:
+                batch.fetch(self._expected(works))
+            while len(outcomes) < works and batch.size_bytes < BATCH_BYTES_MAX:
+                work, future, _ = self._queue.popleft()
+                outcomes.append(_run(batch, work, future))
                 if batch.failure is not None:
                     raise batch.failure
             batch.flush()
@@ -376,13 +409,18 @@ class _Writer:
             self._roll_back()
             if not outcomes:
                 # Not even begun: whoever waits now is told, and later works try anew.
-                outcomes = [(future, None, None, []) for _, future in self._take_all()]
+                outcomes = [(future, None, None, []) for _, future, _ in self._take_all()]
             outcomes = [(future, None, failure_of(error), []) for future, *_ in outcomes]
             self._tell(outcomes, None, begun)
             return
         pairs = 1 if batch.written is None else len(batch.written)
         self._logged_bytes += batch.size_bytes + PAGE_BYTES * (1 + pairs)
         self._tell(outcomes, batch.written, begun)
+
+    def _expected(self, works: int) -> list[bytes]:
+        """The keys that the next `works` say they will read, each once."""
+        named = [reads for _, _, reads in itertools.islice(self._queue, works)]
+        return list(dict.fromkeys(itertools.chain.from_iterable(named)))
 
     def _take_all(self) -> list[_Job]:
         return [self._queue.popleft() for _ in range(len(self._queue))]

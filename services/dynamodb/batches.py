@@ -22,7 +22,7 @@ from fogbank.services.dynamodb.items import (
     put_work,
     write_cost,
 )
-from fogbank.services.dynamodb.keys import check_key, item_key
+from fogbank.services.dynamodb.keys import check_key, expected_reads, item_key
 from fogbank.services.dynamodb.moments import moment_of
 from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope, scope_of
@@ -233,7 +233,12 @@ async def batch_write_item(ctx: Context, request: Input) -> Output:
         _refuse_all_throttled(meter, sum(map(len, batches.values())), refused)
         return result
 
-    done = await ctx.store.write(work)
+    reads = [
+        key
+        for _, name, writes in works
+        for key in expected_reads(schema.table_key(ctx.world, name), [item for item, _ in writes])
+    ]
+    done = await ctx.store.write(work, reads=reads)
     if meter is not None:
         meter.settle()
     return {**_written(request, done), "UnprocessedItems": left}

@@ -14,7 +14,13 @@ from fogbank.services.dynamodb.errors import (
     ValidationException,
 )
 from fogbank.services.dynamodb.item_collections import metrics
-from fogbank.services.dynamodb.keys import check_item, check_key, check_updated, item_key
+from fogbank.services.dynamodb.keys import (
+    check_item,
+    check_key,
+    check_updated,
+    expected_reads,
+    item_key,
+)
 from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.paths import Projection, projection, select
 from fogbank.services.dynamodb.schema import Table
@@ -130,7 +136,7 @@ async def put_item(ctx: Context, request: Input) -> Output:
     guard = guard_of(request, scope)
     scope.finish()
     write = put_work(item, stored.seal(item, size), guard)
-    change = await _write(ctx, name, write)
+    change = await _write(ctx, name, item, write)
     return _answer(request, change)
 
 
@@ -161,7 +167,7 @@ async def delete_item(ctx: Context, request: Input) -> Output:
     check_return_values(request)
     guard = guard_of(request, scope)
     scope.finish()
-    change = await _write(ctx, name, delete_work(key, guard))
+    change = await _write(ctx, name, key, delete_work(key, guard))
     return _answer(request, change)
 
 
@@ -195,7 +201,7 @@ async def update_item(ctx: Context, request: Input) -> Output:
         compiled = scope.use(update(request["UpdateExpression"]))
     guard = guard_of(request, scope)
     scope.finish()
-    change = await _write(ctx, name, update_work(key, compiled, guard, scope))
+    change = await _write(ctx, name, key, update_work(key, compiled, guard, scope))
     answer = _answer(request, change)
     _add_updated(request, answer, change, compiled, scope)
     return answer
@@ -238,15 +244,21 @@ def _check_no_key(table: Table, names: list[str]) -> None:
 Work = Callable[[Writer, Table, Moment], Change]
 
 
-async def _write(ctx: Context, name: str, work: Work) -> Change:
+async def _write(ctx: Context, name: str, item: Item, work: Work) -> Change:
+    """Do the work on the table of that name; `item` has the key of what changes."""
     key = schema.table_key(ctx.world, name)
+    reads = expected_reads(key, (item,))
     moment = moment_of(ctx)
     meter = meter_of(ctx)
     if meter is not None:
-        change = await ctx.store.write(lambda tx: metered(tx, key, work, moment, meter))
+        change = await ctx.store.write(
+            lambda tx: metered(tx, key, work, moment, meter), reads=reads
+        )
         meter.settle()
         return change
-    return await ctx.store.write(lambda tx: work(tx, schema.load(tx, key, moment.now_ms), moment))
+    return await ctx.store.write(
+        lambda tx: work(tx, schema.load(tx, key, moment.now_ms), moment), reads=reads
+    )
 
 
 def metered(tx: Writer, key: bytes, work: Work, moment: Moment, meter: Meter) -> Change:

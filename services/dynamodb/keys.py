@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from fogbank.services.dynamodb.errors import ValidationException
-from fogbank.services.dynamodb.schema import Index, Table, hash8
+from fogbank.services.dynamodb.schema import Index, Table, hash8, last_seen
 from fogbank.services.dynamodb.values import Item, Value, kind_of, text_size
 from fogbank.storage.keys import Part, pack, pack_bytes, pack_text
 
@@ -64,6 +64,20 @@ def item_key(table: Table, item: Item) -> bytes:
     if table.range_name is not None:
         key += _packed(item[table.range_name])
     return key
+
+
+def expected_reads(record_key: bytes, items: Iterable[Item]) -> list[bytes]:
+    """The keys that a write of `items` will look for in the store, the table's record first.
+
+    By the table as it was last seen: it may be another one by now, and the items may not fit it.
+    """
+    table = last_seen(record_key)
+    if table is None:
+        return [record_key]
+    try:
+        return [record_key, *[item_key(table, item) for item in items]]
+    except KeyError:
+        return [record_key]
 
 
 def base_key(table: Table, item: Item) -> bytes:

@@ -228,6 +228,11 @@ def _names(schema: Sequence[dict[str, str]], kind: str) -> tuple[str, ...]:
     return tuple(element["AttributeName"] for element in schema if element["KeyType"] == kind)
 
 
+# The table that was last found under a key: a hint, which may be out of date.
+_latest: dict[bytes, Table] = {}
+last_seen = _latest.get
+
+
 def load(tx: Reader, key: bytes, now_ms: int) -> Table:
     """The table under `key`, ready for data.
 
@@ -236,7 +241,9 @@ def load(tx: Reader, key: bytes, now_ms: int) -> Table:
     raw = tx.get(key)
     if raw is None:
         raise ResourceNotFoundException()
-    table = compiled(raw)
+    _latest[key] = table = compiled(raw)
+    if len(_latest) > _COMPILED_MAX:
+        _latest.clear()
     if now_ms < table.record["ActiveAtMs"] and table.record.get("Creating", True):
         raise ResourceNotFoundException()
     if table.record.get("DeletedAtMs") is not None:

@@ -339,3 +339,59 @@ async def test_closing_finishes_queued_writes(tmp_path: Path) -> None:
         await store.close()
     async with reopened(tmp_path / "s.db") as store:
         assert len(await store.read(all_keys)) == 300
+
+
+async def test_what_is_expected_is_read_as_the_works_before_left_it(opened: Store) -> None:
+    await opened.write(fill(b"a", b"b", b"c", b"d", b"e"))
+    seen: list[dict[bytes, bytes | None]] = []
+    keys = (b"a", b"b", b"c", b"d", b"e", b"f")
+
+    def look(change: Callable[[Writer], None]) -> Callable[[Writer], None]:
+        def work(tx: Writer) -> None:
+            seen.append({key: tx.get(key) for key in keys})
+            change(tx)
+
+        return work
+
+    def read_and_put(tx: Writer) -> None:
+        # A range that is read writes the changes before it into the database's transaction.
+        assert [key for key, _ in tx.range(b"a", b"d")] == [b"a", b"c"]
+        tx.put(b"f", b"2")
+
+    changes: list[Callable[[Writer], None]] = [
+        lambda tx: tx.put(b"a", b"1"),
+        lambda tx: tx.delete(b"b"),
+        read_and_put,
+        lambda tx: tx.delete_range(b"c", b"e"),
+        lambda tx: tx.put(b"d", b"3"),
+        lambda tx: None,
+    ]
+    await asyncio.gather(*[opened.write(look(change), reads=keys) for change in changes])
+    assert [[one[key] for key in keys] for one in seen] == [
+        [b"va", b"vb", b"vc", b"vd", b"ve", None],
+        [b"1", b"vb", b"vc", b"vd", b"ve", None],
+        [b"1", None, b"vc", b"vd", b"ve", None],
+        [b"1", None, b"vc", b"vd", b"ve", b"2"],
+        [b"1", None, None, None, b"ve", b"2"],
+        [b"1", None, None, b"3", b"ve", b"2"],
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 63, 64, 65, 150])
+async def test_any_number_of_keys_may_be_expected(opened: Store, count: int) -> None:
+    keys = [b"%04d" % number for number in range(count)]
+    await opened.write(fill(*keys[::2]))
+
+    def work(tx: Writer) -> list[bytes | None]:
+        return [tx.get(key) for key in keys]
+
+    expected = [b"v" + key if at % 2 == 0 else None for at, key in enumerate(keys)]
+    results = await asyncio.gather(*[opened.write(work, reads=keys) for _ in range(3)])
+    assert results == [expected] * 3
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 63, 64, 65, 150])
+async def test_any_number_of_pairs_may_be_written(opened: Store, count: int) -> None:
+    keys = [b"%04d" % number for number in range(count)]
+    await opened.write(fill(*keys))
+    assert await opened.read(all_keys) == keys

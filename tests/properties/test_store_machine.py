@@ -112,14 +112,18 @@ class StoreMachine(RuleBasedStateMachine):
             return
         raise AssertionError("the error was lost")
 
-    @rule(works=st.lists(st.tuples(steps, st.booleans()), min_size=2, max_size=8))
-    def write_together(self, works: list[tuple[Steps, bool]]) -> None:
-        """Works queued at once are done in their order, each seeing those before it."""
+    @rule(
+        works=st.lists(st.tuples(steps, st.booleans()), min_size=2, max_size=8),
+        reads=st.lists(keys, max_size=6),
+    )
+    def write_together(self, works: list[tuple[Steps, bool]], reads: list[bytes]) -> None:
+        """Works queued at once are done in their order, each seeing those before it, whatever
+        they were expected to read."""
 
         async def one(steps: Steps, raises: bool) -> list[object] | None:
             try:
                 return await self.store.write(
-                    lambda tx: fail(tx, steps) if raises else perform(tx, steps)
+                    lambda tx: fail(tx, steps) if raises else perform(tx, steps), reads=reads
                 )
             except Undone:
                 return None

@@ -272,7 +272,7 @@ def commit_now(store: SqliteStore, work: Callable[[Writer], None]) -> None:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(writer, "_tell", told)
-        writer.submit(work, asyncio.get_running_loop().create_future())
+        writer.submit(work, asyncio.get_running_loop().create_future(), ())
         assert committed.wait(10)
 
 
