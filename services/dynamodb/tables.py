@@ -3,7 +3,7 @@
 A state ends at a time that the record names, so that nothing waits and no timer moves it.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -160,13 +160,21 @@ def set_stream(record: Record, wanted: dict[str, Any] | None, now_ms: int) -> No
     if not wanted["StreamEnabled"]:
         record.pop("StreamSpecification", None)
         return
-    label = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds")[:23]
+    label = _stream_label(now_ms, record.get("LatestStreamLabel"))
     record["StreamSpecification"] = {
         "StreamEnabled": True,
         "StreamViewType": wanted["StreamViewType"],
     }
     record["LatestStreamLabel"] = label
     record["LatestStreamArn"] = f"{record['TableArn']}/stream/{label}"
+
+
+def _stream_label(now_ms: int, latest: str | None) -> str:
+    """This moment, or the one after the latest's: each stream of a table has a label of its own."""
+    moment = datetime.fromtimestamp(now_ms / 1000, UTC)
+    if latest is not None:
+        moment = max(moment, datetime.fromisoformat(f"{latest}+00:00") + timedelta(milliseconds=1))
+    return moment.isoformat(timespec="milliseconds")[:23]
 
 
 def _is_gone(record: Record, now_ms: int) -> bool:

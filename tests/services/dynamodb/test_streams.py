@@ -162,6 +162,19 @@ async def test_a_disabled_stream_can_be_read_to_its_end() -> None:
     assert len(await calls.records()) == 1
 
 
+async def test_a_stream_that_is_switched_on_again_at_once_is_another_stream() -> None:
+    calls = await Streamed().start()
+    arns = [calls.arn]
+    for _ in range(2):
+        await calls("UpdateTable", TableName="music", StreamSpecification={"StreamEnabled": False})
+        stream = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+        made = await calls("UpdateTable", TableName="music", StreamSpecification=stream)
+        arns.append(made["TableDescription"]["LatestStreamArn"])
+    listed = await calls.read("ListStreams", TableName="music")
+    assert [one["StreamArn"] for one in listed["Streams"]] == arns
+    assert len(set(arns)) == 3
+
+
 async def test_records_are_trimmed_after_a_day() -> None:
     calls = await Streamed().start()
     await calls("PutItem", TableName="music", Item=item("x"))
