@@ -1,7 +1,7 @@
 """Payloads on their way in: cut, hashed, sealed and verified before anything names them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -98,14 +98,16 @@ async def _receive_here(ctx: Context, bucket_id: str, body: Body, digests: Diges
     return Received(staged, digests)
 
 
-async def commit(ctx: Context, received: Received, work: Callable[[Writer], T]) -> T:
-    """What `work` wrote is durable; it may attach what was received.
+async def commit(
+    ctx: Context, received: Received, work: Callable[[Writer], T], reads: Sequence[bytes] = ()
+) -> T:
+    """What `work`, which looks for `reads`, wrote is durable; it may attach what was received.
 
     After an error, or a cancellation, the bytes are gone; unless a transaction that is still
     queued names them, for which `discard` waits.
     """
     try:
-        return await ctx.store.write(work)
+        return await ctx.store.write(work, reads=reads)
     except BaseException:
         await received.drop(ctx)
         raise

@@ -116,8 +116,12 @@ async def put_object(ctx: Context, request: Input) -> Output:
         emit(ctx, tx, here, key, "ObjectCreated:Put", now_ms, new)
         return new
 
-    new = await commit(ctx, received, work)
-    return written(new)
+    reads = (
+        keys.bucket(request["Bucket"]),
+        keys.object_(bucket.id, key),
+        keys.notification(bucket.id),
+    )
+    return written(await commit(ctx, received, work, reads))
 
 
 def written(new: StoredObject) -> Output:
