@@ -177,7 +177,7 @@ async def test_a_put_that_is_cancelled_discards_what_it_staged(
     discarded: list[Any] = []
     writing = asyncio.Event()
 
-    async def hang(work: Any) -> None:
+    async def hang(work: Any, **given: Any) -> None:
         writing.set()
         await asyncio.Event().wait()
 
