@@ -143,6 +143,7 @@ MANNERS: dict[str, Manners] = {
             ("ProvisionedThroughput", ("WriteCapacityUnits", "ReadCapacityUnits")),
             ("TimeToLiveSpecification", ("AttributeName", "Enabled")),
             ("AttributeDefinition", ("AttributeType", "AttributeName")),
+            ("TransactWriteItemsInput", ("ClientRequestToken",)),
         ),
         # Items and keys: the service measures them anyway. Tags have texts of their own.
         own_shapes=frozenset(

@@ -35,7 +35,7 @@ def change_item(
         entries = _entries(table, item, (before, old), (after, new))
         if item_collections.has_collections(table):
             growth = _growth(old, new, entries)
-            item_collections.resize(tx, table, item, growth, moment.now_ms)
+            item_collections.resize(tx, table, item, growth, moment)
     if new is None:
         tx.delete(key)
     else:

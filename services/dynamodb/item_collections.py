@@ -11,6 +11,7 @@ from fogbank.services.context import World
 from fogbank.services.dynamodb import stored
 from fogbank.services.dynamodb.errors import ItemCollectionSizeLimitExceededException
 from fogbank.services.dynamodb.keys import part
+from fogbank.services.dynamodb.moments import Moment
 from fogbank.services.dynamodb.schema import Table, hash8
 from fogbank.services.dynamodb.values import Item
 from fogbank.storage.keys import after, pack, span
@@ -53,16 +54,18 @@ def _counted(tx: Reader, table: Table, partition: bytes) -> int:
     return total
 
 
-def resize(tx: Writer, table: Table, item: Item, growth_bytes: int, now_ms: int) -> None:
+def resize(tx: Writer, table: Table, item: Item, growth_bytes: int, moment: Moment) -> None:
     """The collection of `item` will be larger by so much; raises when it would be too large.
 
-    It may shrink at any size. While a table is being filled nothing is counted.
+    It may shrink at any size, and what another replica has accepted is not refused. While a table
+    is being filled nothing is counted.
     """
-    if not growth_bytes or now_ms < table.record["ActiveAtMs"]:
+    if not growth_bytes or moment.now_ms < table.record["ActiveAtMs"]:
         return
     partition = _partition(table, item)
     size = _size(tx, table, partition) + growth_bytes
-    if growth_bytes > 0 and size > COLLECTION_BYTES_MAX:
+    is_limited = growth_bytes > 0 and not moment.is_replicated
+    if is_limited and size > COLLECTION_BYTES_MAX:
         raise ItemCollectionSizeLimitExceededException
     key = _count_key(table, partition)
     if size:

@@ -15,6 +15,10 @@ from fogbank.services.dynamodb.values import Item, Value, kind_of
 from fogbank.storage.keys import after, pack
 
 KIND = "KeyConditionExpression"
+ONE_PER_KEY = (
+    "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per "
+    "key"
+)
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 
 
@@ -56,7 +60,7 @@ def from_expression(text: str, scope: Scope) -> list[KeyCondition]:
         for operator, path, names in found
     ]
     if len(result) > 2 and len({one.name for one in result}) < len(result):
-        _fail("KeyConditionExpressions must only contain one condition per key")
+        _fail(ONE_PER_KEY)
     return result
 
 
@@ -102,11 +106,21 @@ def _conditions(node: Node) -> Iterator[tuple[str, tuple[str | int, ...], list[s
     )
 
 
+def check_count(table: Table, index: Index | None, conditions: int) -> None:
+    """There are not more conditions than keys; what AWS says of it for KeyConditions differs."""
+    keys = len(table.key_names if index is None else index.key_names)
+    if conditions > max(keys, 2):
+        raise ValidationException(
+            f"The number of query conditions ({conditions}) exceeds the number of key attributes "
+            f"defined in the schema ({keys})"
+        )
+
+
 def range_of(table: Table, index: Index | None, given: list[KeyCondition]) -> KeyRange:
     """The keys that fulfil the conditions; raises what AWS raises when they are no key range."""
     names = [one.name for one in given]
     if len(set(names)) < len(names):
-        _fail("KeyConditionExpressions must only contain one condition per key")
+        _fail(ONE_PER_KEY)
     hashes = (table.hash_name,) if index is None else index.hash_names
     ranges = table.key_names[1:] if index is None else index.range_names
     if len(given) > len(hashes) + len(ranges) and len(given) > 2:

@@ -21,7 +21,7 @@ from fogbank.services.dynamodb.items import Change, metered, write_cost
 from fogbank.services.dynamodb.keys import check_key, item_key
 from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.partiql_parser import statement as parsed
-from fogbank.services.dynamodb.partiql_reads import projected, select
+from fogbank.services.dynamodb.partiql_reads import projected, refuse_many_keys, select
 from fogbank.services.dynamodb.partiql_statements import EXISTS, PERMISSIONS, Statement
 from fogbank.services.dynamodb.partiql_writes import key_and_rest, returned, work_of
 from fogbank.services.dynamodb.schema import Table
@@ -380,6 +380,9 @@ def _key(one: Bound, table: Table) -> dict[str, Any]:
 
 def _point(tx: Reader, one: Bound, table: Table, operation: str) -> bytes | None:
     """The one item that a SELECT within several statements names by its key."""
+    for index in table.indexes:
+        if index.name == one.statement.index:
+            refuse_many_keys(index)
     found = key_and_rest(one.statement, one.scope, table)
     if found is None or found[1] or one.statement.index is not None:
         raise ValidationException(_KEYLESS_READ.format(operation))

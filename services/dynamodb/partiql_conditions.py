@@ -12,12 +12,15 @@ from fogbank.services.dynamodb.partiql_literals import Scalar
 from fogbank.services.dynamodb.partiql_terms import Terms
 from fogbank.services.dynamodb.partiql_tokens import malformed
 
+EXISTENCE = ("attribute_exists", "attribute_not_exists")
+
 _MISSING = Node("missing", ())
-# PartiQL tests values for these types, DynamoDB does not.
+# The types that DynamoDB tests values for, and those for which it is not known to.
+_TESTED = {"BOOL": "BOOL", "STRING": "S"}
 _TYPES = (
-    *("BOOL", "BOOLEAN", "SMALLINT", "INT", "INT2", "INT4", "INT8", "INTEGER", "INTEGER2"),
+    *("BOOLEAN", "SMALLINT", "INT", "INT2", "INT4", "INT8", "INTEGER", "INTEGER2"),
     *("INTEGER4", "INTEGER8", "FLOAT", "REAL", "DOUBLE", "DEC", "DECIMAL", "NUMERIC", "DATE"),
-    *("TIME", "TIMESTAMP", "CHAR", "CHARACTER", "VARCHAR", "STRING", "SYMBOL", "CLOB", "BLOB"),
+    *("TIME", "TIMESTAMP", "CHAR", "CHARACTER", "VARCHAR", "SYMBOL", "CLOB", "BLOB"),
     *("STRUCT", "TUPLE", "LIST", "SEXP", "BAG", "ANY"),
 )
 
@@ -101,12 +104,20 @@ def _is(terms: Terms, left: Node) -> Node:
         terms.cursor.unexpected()
     if terms.cursor.accept("MISSING"):
         return _existence(left, exists=negated)
+    kind = _TESTED.get(terms.cursor.here.text.upper())
+    if kind is not None and terms.cursor.is_word(*_TESTED):
+        terms.cursor.take()
+        return _of_type(terms, left, kind, negated=negated)
     if terms.cursor.is_word(*_TYPES):
         raise ValidationException("Unsupported operation: IsType")
     if not terms.cursor.accept("NULL"):
         raise malformed("Expected type name")
-    is_null = Node("call", ("attribute_type", left, terms.placeholder(Scalar({"S": "NULL"}))))
-    return Node("not", (is_null,)) if negated else is_null
+    return _of_type(terms, left, "NULL", negated=negated)
+
+
+def _of_type(terms: Terms, left: Node, kind: str, *, negated: bool) -> Node:
+    node = Node("call", ("attribute_type", left, terms.placeholder(Scalar({"S": kind}))))
+    return Node("not", (node,)) if negated else node
 
 
 def _in(terms: Terms, left: Node) -> Node:
@@ -150,10 +161,15 @@ def _operand(terms: Terms) -> Node:
 def _call(terms: Terms) -> Node:
     name = terms.cursor.here.text.lower()
     if name not in FUNCTIONS:
-        raise ValidationException(f"Unsupported function: {terms.cursor.here.text}")
+        place = terms.cursor.place(terms.cursor.here)
+        raise ValidationException(f"Unrecognized function: {name} at {place}")
     arguments = [_present(one) for one in arguments_of(terms)]
     if len(arguments) != FUNCTIONS[name][0]:
         raise ValidationException(wrong_count(name, len(arguments)))
+    if name in EXISTENCE and arguments[0].kind != "path":
+        raise ValidationException(
+            "Operator or function requires a document path; operator or function: " + name
+        )
     if arguments[0].kind != "path" or any(one.kind == "call" for one in arguments):
         raise malformed("Unexpected term")
     if name == "attribute_type" and arguments[1].kind != "value":
@@ -165,8 +181,10 @@ def arguments_of(terms: Terms) -> list[Node]:
     terms.cursor.take()
     terms.cursor.deeper()
     terms.cursor.expect_symbol("(")
-    arguments = [_operand(terms)]
-    while terms.cursor.accept_symbol(","):
+    arguments = []
+    if not terms.cursor.is_symbol(")"):
+        arguments.append(_operand(terms))
+    while arguments and terms.cursor.accept_symbol(","):
         arguments.append(_operand(terms))
     terms.cursor.expect_symbol(")")
     terms.cursor.depth -= 1

@@ -76,5 +76,10 @@ def _set(members: list[Value]) -> Value:
         raise ValidationException("DynamoDB only supports either numbers or strings in bags")
     texts = [member[kind] for member in members]
     if len(set(texts)) < len(texts):
-        raise ValidationException("Input collection contains duplicates")
+        if kind == "N":
+            raise ValidationException("Input collection contains duplicates")
+        raise ValidationException(
+            "One or more parameter values were invalid: Input collection "
+            f"[{', '.join(texts)}] contains duplicates."
+        )
     return {_SETS[kind]: texts}

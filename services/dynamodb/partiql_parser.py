@@ -15,7 +15,7 @@ from fogbank.services.dynamodb.conditions import (
     wrong_type,
 )
 from fogbank.services.dynamodb.errors import ValidationException
-from fogbank.services.dynamodb.partiql_conditions import arguments_of, where_of
+from fogbank.services.dynamodb.partiql_conditions import EXISTENCE, arguments_of, where_of
 from fogbank.services.dynamodb.partiql_literals import MapOf, Parameter
 from fogbank.services.dynamodb.partiql_statements import (
     DELETE,
@@ -88,8 +88,13 @@ def _select(terms: Terms) -> Statement:
 
 def _insert(terms: Terms) -> Statement:
     terms.cursor.expect("INTO")
+    name = terms.cursor.here
     table, index = _simple_source(terms)
-    _refuse_index(index)
+    if index is not None:
+        raise ValidationException(
+            "FROM clause may only contain a single table name in data manipulation statements at "
+            + terms.cursor.place(name)
+        )
     if _is_alias(terms):
         raise malformed("Unexpected token after expression")
     terms.cursor.expect("VALUE")
@@ -259,6 +264,9 @@ def _projection(terms: Terms) -> Projection | None:
 
 def _column(terms: Terms) -> Path:
     if terms.cursor.next.kind == SYMBOL and terms.cursor.next.text == "(":
+        if terms.cursor.here.text.lower() in EXISTENCE:
+            place = terms.cursor.place(terms.cursor.here)
+            raise ValidationException(f"Unexpected path component at {place}")
         raise ValidationException(f"Unsupported function: {terms.cursor.here.text}")
     path = terms.path()
     _refuse_alias(terms)
@@ -298,13 +306,28 @@ def _assignment(terms: Terms) -> Action:
     function = _SET_FUNCTIONS.get(terms.cursor.here.text.upper()) if terms.is_call() else None
     if function is None:
         return action_of("SET", path, _sum(terms))
-    name = terms.cursor.here.text
+    token = terms.cursor.here
+    name = token.text.upper()
+    # Behind the parenthesis.
+    first = terms.cursor.tokens[min(terms.cursor.at + 2, len(terms.cursor.tokens) - 1)]
     arguments = arguments_of(terms)
     if len(arguments) != 2:
-        raise ValidationException(wrong_count(name, len(arguments)))
-    if arguments[0].parts != path or arguments[1].kind != "value":
-        raise malformed("Unexpected term")
-    return action_of(function, path, arguments[1])
+        raise ValidationException(
+            f"{name} must have exactly two arguments at {terms.cursor.place(token)}"
+        )
+    if arguments[0].kind != "path" or arguments[0].parts != path:
+        raise ValidationException(
+            f"The first argument to {name} must equal the assignment value at "
+            + terms.cursor.place(token)
+        )
+    given = arguments[1]
+    constant = terms.constants.get(given.parts[0]) if given.kind == "value" else None
+    if given.kind != "value" or (constant is not None and kind_of(constant) not in SET_ORDER):
+        raise ValidationException(
+            f"The second argument to {name} must be a value with type SET at "
+            + terms.cursor.place(first)
+        )
+    return action_of(function, path, given)
 
 
 def _sum(terms: Terms) -> Node:

@@ -67,6 +67,7 @@ def plan(statement: Statement, scope: Scope, table: Table, index: Index | None) 
     place = _Place(table, index, hashes, sorts)
     keys = _keys([condition.root for condition in statement.where], scope, place)
     if keys is not None:
+        _check_projected(statement, scope, index)
         return _query(statement, place, [keys], _kept(statement, keys.rest))
     for condition in statement.where:
         branches = _branches(condition.root, scope, place)
@@ -75,6 +76,19 @@ def plan(statement: Statement, scope: Scope, table: Table, index: Index | None) 
     _check_ordering(statement.order, place, 0)
     prefix = table.prefix if index is None else index.prefix
     return Plan(((prefix, after(prefix)),), False, statement.where, False, False)
+
+
+def _check_projected(statement: Statement, scope: Scope, index: Index | None) -> None:
+    """Conditions beside those on the keys only look at what the index has; a scan's may not."""
+    if index is None or index.projection == "ALL":
+        return
+    names = [name for condition in statement.where for name in condition.top_names(scope)]
+    missing = [name for name in dict.fromkeys(names) if name not in index.projected]
+    if missing:
+        raise ValidationException(
+            f"One or more parameter values were invalid: Secondary index {index.name} does not "
+            f"project one or more filter attributes: [{', '.join(missing)}]"
+        )
 
 
 def _kept(statement: Statement, rest: list[Node]) -> tuple[Condition, ...]:

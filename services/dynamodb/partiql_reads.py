@@ -59,8 +59,6 @@ async def select(ctx: Context, request: Input, statement: Statement, scope: Scop
             meter.begin()
             meter.admit(table, READ, metered)
         fetch = fetches(reading, index)
-        if index is not None:
-            _check_projected(statement, scope, index)
         planned = plan(statement, scope, table, index)
         limit = request.get("Limit")
         if planned.is_spread:
@@ -110,17 +108,15 @@ def _index_of(statement: Statement, table: Table, *, consistent: bool) -> Index 
         raise ValidationException(
             f"Cannot read from backfilling global secondary index: {found.name}"
         )
+    refuse_many_keys(found)
     return found
 
 
-def _check_projected(statement: Statement, scope: Scope, index: Index) -> None:
-    """The conditions only look at what the index has."""
-    names = [name for condition in statement.where for name in condition.top_names(scope)]
-    missing = [name for name in dict.fromkeys(names) if name not in index.projected]
-    if missing and index.projection != "ALL":
+def refuse_many_keys(index: Index) -> None:
+    if len(index.hash_names) > 1 or len(index.range_names) > 1:
         raise ValidationException(
-            f"One or more parameter values were invalid: Secondary index {index.name} does not "
-            f"project one or more filter attributes: [{', '.join(missing)}]"
+            "PartiQL statements cannot be executed on tables with multi-attribute HASH keys or "
+            "multi-attribute RANGE keys."
         )
 
 

@@ -58,6 +58,8 @@ class Terms:
         steps: list[str | int] = [self._step(self.cursor.name())]
         while True:
             if self.cursor.accept_symbol("."):
+                if self.is_reserved():
+                    raise malformed("Invalid path dot component")
                 steps.append(self._step(self.cursor.name()))
             elif self.cursor.accept_symbol("["):
                 token = self.cursor.take()
@@ -122,6 +124,11 @@ class Terms:
             literal = Scalar(_CONSTANTS[word])
         elif token.kind == SYMBOL and token.text in _OPENINGS:
             literal = _OPENINGS[token.text](self, path)
+        elif token.kind == WORD and word not in RESERVED and self.cursor.is_symbol("("):
+            raise ValidationException(
+                f"Unsupported data type: {token.text} under key {path} at "
+                f"{self.cursor.place(token)}"
+            )
         else:
             self.cursor.at -= token.kind != END
             self.cursor.unexpected()

@@ -79,6 +79,10 @@ def work_of(
     if statement.verb == UPDATE:
         return key, update_work(key, statement.update, guard, scope)
     assert statement.verb == EXISTS, statement.verb
+    if not rest:
+        raise ValidationException(
+            "EXISTS() must contain a single item read with additional condition"
+        )
     return key, _check_work(key, guard)
 
 

@@ -15,6 +15,7 @@ from fogbank.services.dynamodb.items import NAMES, AnyProjection, projection_of
 from fogbank.services.dynamodb.key_conditions import (
     KeyCondition,
     boundaries_hold,
+    check_count,
     from_expression,
     range_of,
 )
@@ -116,6 +117,8 @@ async def query(ctx: Context, request: Input) -> Output:
     _check_select(reading)
 
     def place(table: Table, index: Index | None) -> tuple[bytes, bytes, bool]:
+        if text is not None:
+            check_count(table, index, len(conditions))
         return _query_range(reading, conditions, table, index)
 
     return await _read(ctx, name, reading, place)

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.aws.dynamodb.refusals import refusal
+
 Client = Callable[..., Any]
 
 
@@ -142,6 +144,23 @@ def test_validation_speaks_awss_words(dynamodb: Any) -> None:
         "Code": "ValidationException",
         "Message": "One or more parameter values were invalid: Missing the key at in the item",
     }
+
+
+def test_a_token_is_judged_before_what_is_to_be_returned(dynamodb: Any) -> None:
+    put = {"Put": {"TableName": "none", "Item": {"id": {"S": "a"}}}}
+    token = "x" * 37
+    assert refusal(
+        dynamodb.transact_write_items,
+        TransactItems=[put],
+        ClientRequestToken=token,
+        ReturnConsumedCapacity="ALL",
+    ) == (
+        "ValidationException",
+        f"2 validation errors detected: Value '{token}' at 'clientRequestToken' failed to satisfy "
+        "constraint: Member must have length less than or equal to 36; Value 'ALL' at "
+        "'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value "
+        "set: [INDEXES, TOTAL, NONE]",
+    )
 
 
 def test_a_table_with_an_index_added_later_has_all_its_items(dynamodb: Any) -> None:

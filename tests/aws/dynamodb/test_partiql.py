@@ -155,7 +155,10 @@ def test_a_transaction_is_all_or_nothing(dynamodb: Any) -> None:
         dynamodb.execute_transaction(
             TransactStatements=[
                 {"Statement": "INSERT INTO tracks VALUE {'album': 'b', 'track': 1}"},
-                {"Statement": "EXISTS(SELECT * FROM tracks WHERE album = 'b' AND track = 7)"},
+                {
+                    "Statement": "EXISTS(SELECT * FROM tracks WHERE album = 'b' AND track = 7 "
+                    "AND title IS NOT MISSING)"
+                },
             ]
         )
     reasons = caught.value.response["CancellationReasons"]

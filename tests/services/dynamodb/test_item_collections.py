@@ -8,6 +8,7 @@ from fogbank.services.dynamodb import item_collections
 from fogbank.services.errors import AwsError
 from fogbank.storage.kv import Reader
 from tests.services.dynamodb.calls import Calls
+from tests.services.dynamodb.test_backups import due
 from tests.services.dynamodb.test_capacity import LOCAL
 from tests.services.dynamodb.test_tables import MUSIC
 
@@ -109,6 +110,24 @@ async def test_a_collection_grows_to_its_limit_and_may_always_shrink(limit: int)
         assert caught.value.code == "ItemCollectionSizeLimitExceededException"
     await calls("PutItem", TableName="music", Item=item("b", limit - 17))
     await calls("PutItem", TableName="music", Item={**item("c"), "artist": {"S": "z"}})
+
+
+async def test_what_another_replica_has_taken_is_not_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = await music()
+    calls.clock.advance(60_000)
+    create = {"Create": {"RegionName": "eu-west-1"}}
+    await calls("UpdateTable", TableName="music", ReplicaUpdates=[create])
+    await due(calls)
+    await calls("PutItem", TableName="music", Item=item("b", 2000))
+    monkeypatch.setattr(item_collections, "COLLECTION_BYTES_MAX", 1000)
+    await due(calls)
+    calls.region("eu-west-1")
+    assert (await calls("Scan", TableName="music"))["Count"] == 1
+    with pytest.raises(AwsError) as caught:
+        await calls("PutItem", TableName="music", Item=item("c"))
+    assert caught.value.code == "ItemCollectionSizeLimitExceededException"
 
 
 async def test_what_is_refused_leaves_nothing_in_a_batch(limit: int) -> None:

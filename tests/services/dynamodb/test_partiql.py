@@ -413,7 +413,7 @@ TEXTS = [
         "project [deep]",
     ),
     (
-        'SELECT * FROM songs."by-label" WHERE deep.x = 1',
+        "SELECT * FROM songs.\"by-label\" WHERE label = 'a' AND NOT deep.x = 1",
         "One or more parameter values were invalid: Secondary index by-label does not project one "
         "or more filter attributes: [deep]",
     ),
@@ -472,6 +472,61 @@ TEXTS = [
     ("INSERT INTO songs VALUE {'artist': <<>>}", "Empty bags are not supported"),
     ("INSERT INTO songs VALUE {'artist': <<1, 1.0>>}", "Input collection contains duplicates"),
     (
+        "INSERT INTO songs VALUE {'artist': <<'b', 'a', 'b'>>}",
+        "One or more parameter values were invalid: Input collection [b, a, b] contains "
+        "duplicates.",
+    ),
+    (
+        "INSERT INTO songs.x VALUE {'artist': 'a'}",
+        "FROM clause may only contain a single table name in data manipulation statements at "
+        "1:13:5",
+    ),
+    (
+        "INSERT INTO songs VALUE {'artist': 'a', 'm': {'x': set_add(<<1>>, <<2>>)}}",
+        "Unsupported data type: set_add under key root.x at 1:52:7",
+    ),
+    (
+        "SELECT * FROM songs WHERE attribute_exists('a')",
+        "Operator or function requires a document path; operator or function: attribute_exists",
+    ),
+    (
+        "SELECT * FROM songs WHERE attribute_not_exists(?)",
+        "Operator or function requires a document path; operator or function: attribute_not_exists",
+    ),
+    (
+        "SELECT * FROM songs WHERE attribute_exists()",
+        "Incorrect number of operands for operator or function; operator or function: "
+        "attribute_exists, number of operands: 0",
+    ),
+    ("SELECT attribute_exists(a) FROM songs", "Unexpected path component at 1:8:16"),
+    ("SELECT * FROM songs WHERE\n EXISTS(a)", "Unrecognized function: exists at 2:2:6"),
+    (
+        "SELECT * FROM songs WHERE Set_Add(a, <<1>>) = a",
+        "Unrecognized function: set_add at 1:27:7",
+    ),
+    ("SELECT * FROM songs WHERE m.inner = 1", MALFORMED + "Invalid path dot component"),
+    (
+        "UPDATE songs SET a = set_add(b, <<1>>)",
+        "The first argument to SET_ADD must equal the assignment value at 1:22:7",
+    ),
+    (
+        "UPDATE songs SET a = set_delete(<<1>>, <<1>>)",
+        "The first argument to SET_DELETE must equal the assignment value at 1:22:10",
+    ),
+    ("UPDATE songs SET a = set_add(a)", "SET_ADD must have exactly two arguments at 1:22:7"),
+    (
+        "UPDATE songs SET a = set_add(a, <<1>>, <<2>>)",
+        "SET_ADD must have exactly two arguments at 1:22:7",
+    ),
+    (
+        "UPDATE songs SET a = set_add(a, [1])",
+        "The second argument to SET_ADD must be a value with type SET at 1:30:1",
+    ),
+    (
+        "UPDATE songs SET a = set_delete(a, b)",
+        "The second argument to SET_DELETE must be a value with type SET at 1:33:1",
+    ),
+    (
         "INSERT INTO songs VALUE {'artist': <<1, 'a'>>}",
         "DynamoDB only supports either numbers or strings in bags",
     ),
@@ -485,6 +540,67 @@ TEXTS = [
 @pytest.mark.parametrize(("text", "expected"), TEXTS, ids=[text for text, _ in TEXTS])
 def test_what_is_wrong_is_said_in_awss_words(refused: Run, text: str, expected: str) -> None:
     assert refused(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [
+        ("deep.x = 1", 0),
+        ("deep.x = 1 AND none = 2", 0),
+        ("NOT deep.x = 1", 10),
+        ("(label = 'ada-0' AND deep.x = 1) OR label = 'ada-1'", 2),
+    ],
+)
+def test_a_scan_of_an_index_may_test_what_the_index_lacks(run: Run, where: str, count: int) -> None:
+    assert len(run(f'SELECT * FROM songs."by-label" WHERE {where}')["Items"]) == count
+
+
+def test_values_are_tested_for_their_type(run: Run) -> None:
+    for where, count in (
+        ("artist IS STRING", 10),
+        ("artist IS NOT STRING", 0),
+        ("deep IS BOOL", 0),
+    ):
+        assert len(run(f"SELECT * FROM songs WHERE {where}")["Items"]) == count
+
+
+def test_an_index_with_several_keys_of_a_kind_is_not_read(calls: Calls) -> None:
+    types = dict.fromkeys(("id", "one", "two"), "S")
+    keys = [{"AttributeName": name, "KeyType": "HASH"} for name in ("one", "two")]
+    made = {"IndexName": "both", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}
+    table: dict[str, Any] = {
+        "TableName": "pairs",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": kind} for name, kind in types.items()
+        ],
+        "GlobalSecondaryIndexes": [made],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    asyncio.run(calls("CreateTable", **table))
+    calls.clock.advance(60_000)
+    with pytest.raises(AwsError) as caught:
+        asyncio.run(calls("ExecuteStatement", Statement="SELECT * FROM pairs.both WHERE one = 5"))
+    assert caught.value.message == (
+        "PartiQL statements cannot be executed on tables with multi-attribute HASH keys or "
+        "multi-attribute RANGE keys."
+    )
+
+
+def test_exists_needs_a_condition_beside_the_key(calls: Calls) -> None:
+    exists = "EXISTS(SELECT * FROM songs WHERE artist = 'ada' AND year = 1990)"
+    update = "UPDATE songs SET x = 1 WHERE artist = 'ada' AND year = 1991"
+    with pytest.raises(AwsError) as caught:
+        asyncio.run(
+            calls(
+                "ExecuteTransaction",
+                TransactStatements=[{"Statement": exists}, {"Statement": update}],
+            )
+        )
+    assert caught.value.message == (
+        "Validation failed in TransactStatements[0]: EXISTS() must contain a single item read "
+        "with additional condition"
+    )
 
 
 def test_a_gsi_is_not_read_consistently(refused: Run) -> None:
