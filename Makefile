@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench crash compatibility clean
+.PHONY: demo test check bench crash soak compatibility clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("fogbank needs Python 3.11 or newer, this is %s" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -30,6 +30,11 @@ bench: $(READY)
 
 crash: $(READY)
 	$(BIN)/python -m tests.e2e.crash $(ARGS)
+
+# How many times the examples of an ordinary run; those that fail are kept and tried first next time.
+TIMES ?= 20
+soak: $(READY)
+	FOGBANK_SOAK=$(TIMES) $(BIN)/python -m pytest tests/properties/test_dynamodb_machine.py $(ARGS)
 
 compatibility: $(READY)
 	$(BIN)/python -m fogbank.gateway.compatibility > COMPATIBILITY.md
