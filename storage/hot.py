@@ -40,13 +40,13 @@ class HotPairs:
         # The value, None when it is known that there is none, the default when nothing is known.
         self.find: Find = self._pairs.get
         self._size_bytes = 0
-        self._begun = 0
+        self.begun = 0
         self._settled = 0
         self._shown = 0
 
     def commit_begins(self) -> None:
         """On the writer's thread, before the commit: from now on others may see it."""
-        self._begun += 1
+        self.begun += 1
 
     def commit_settled(self, written: dict[bytes, bytes | None] | None) -> None:
         """The loop is told of a commit and of what it wrote; None: of what cannot be told."""
@@ -60,14 +60,15 @@ class HotPairs:
 
     def database_was_read(self) -> None:
         """Somebody has a result that may be as new as the commit under way."""
-        if self._begun != self._settled:
-            self._shown = self._begun
+        if self.begun != self._settled:
+            self._shown = self.begun
 
     def is_current(self) -> bool:
         return self._settled >= self._shown
 
-    def is_settled(self) -> bool:
-        return self._begun == self._settled
+    def is_still(self, begun: int) -> bool:
+        """Whether the database shows what the hot pairs do, and did when so many had begun."""
+        return begun == self.begun == self._settled
 
     def add(self, key: bytes, value: bytes | None) -> None:
         old = self._pairs.pop(key, ABSENT)
@@ -91,26 +92,29 @@ def _size(key: bytes, value: object) -> int:
 
 
 class HotReader:
-    """A Reader for one brief work: hot pairs first, else a snapshot that is not newer than they.
+    """A Reader for one brief work: hot pairs first, else the database as long as it is as old.
 
-    Raises Stale when it cannot tell that the two belong together.
+    Nothing is begun and nothing pinned: what was read belongs together when no commit has begun
+    meanwhile, which `is_sound` tells afterwards. Raises Stale as soon as it knows better.
     """
 
-    __slots__ = ("_find", "_hot", "_rows", "is_stale", "reads_database")
+    __slots__ = ("_at", "_find", "_hot", "_reads_database", "_rows")
 
     def __init__(self, hot: HotPairs, rows: Rows) -> None:
         self._find = hot.find
         self._hot = hot
         self._rows = rows
-        self.reads_database = False
-        self.is_stale = False
+        self._at = hot.begun
+        self._reads_database = False
 
     def get(self, key: bytes) -> bytes | None:
         found = self._find(key, ABSENT)
         if found is not ABSENT:
             return found  # type: ignore[return-value]  # what a pair has, or None
-        self._begin()
+        self._reads_database = True
         value = self._rows.get(key)
+        if not self._hot.is_still(self._at):
+            raise Stale
         self._hot.add(key, value)
         return value
 
@@ -118,7 +122,9 @@ class HotReader:
         self, start: bytes, stop: bytes, *, reverse: bool = False, expected: int = 0
     ) -> Iterator[tuple[bytes, bytes]]:
         assert self._find is not _refuse, _OVER
-        self._begin()
+        self._reads_database = True
+        if not self._hot.is_still(self._at):
+            raise Stale
         return self._open_range(start, stop, reverse, expected)
 
     def _open_range(
@@ -128,17 +134,10 @@ class HotReader:
             yield pair
             assert self._find is not _refuse, "a range is consumed after its work returned"
 
+    def is_sound(self) -> bool:
+        """Whether all that was read is of one state: asked when the work is over."""
+        return not self._reads_database or self._hot.is_still(self._at)
+
     def close(self) -> None:
         """Whoever kept the transaction, or a range of it, is told so instead of misled."""
         self._find = _refuse
-
-    def _begin(self) -> None:
-        if self.reads_database:
-            return
-        # The first read fixes the snapshot. No commit had begun after it: it is what we know.
-        self._rows.cursor.execute("BEGIN")
-        self.reads_database = True
-        self._rows.get(b"")
-        if not self._hot.is_settled():
-            self.is_stale = True
-            raise Stale

@@ -122,16 +122,18 @@ class SqliteStore:
             reader = HotReader(self._hot, self._brief_rows)
             try:
                 result = work(reader)
-                if not reader.is_stale:
+                if reader.is_sound():
                     return result
             except Stale:
                 pass
             except dbapi2.Error as error:
                 raise failure_of(error) from error
+            except BaseException:
+                # Of a state that never was, anything may have been concluded.
+                if reader.is_sound():
+                    raise
             finally:
                 reader.close()
-                if reader.reads_database:
-                    self._brief_rows.cursor.execute("COMMIT")
         try:
             return _read(self._brief_rows, work)
         finally:

@@ -6,9 +6,9 @@ from fogbank.storage.hot import ABSENT, HOT_BYTES_MAX, HotPairs
 def test_what_a_commit_wrote_is_found_once_the_loop_is_told() -> None:
     hot = HotPairs()
     hot.commit_begins()
-    assert not hot.is_settled()
+    assert not hot.is_still(1)
     hot.commit_settled({b"a": b"1", b"b": None})
-    assert hot.is_settled()
+    assert hot.is_still(1)
     assert (hot.find(b"a", ABSENT), hot.find(b"b", ABSENT)) == (b"1", None)
 
 
@@ -32,7 +32,7 @@ def test_they_rest_while_somebody_may_have_seen_a_newer_commit() -> None:
     hot.commit_begins()
     hot.commit_settled({})
     assert hot.is_current()
-    assert not hot.is_settled()
+    assert not hot.is_still(2)
 
 
 def test_a_read_between_commits_does_not_make_them_rest() -> None:

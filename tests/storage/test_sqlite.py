@@ -291,17 +291,20 @@ def by_get_whatever_it_raises(tx: Reader) -> bytes | None:
         return tx.get(b"b")
 
 
+def put(value: bytes) -> Callable[[Writer], None]:
+    """`a` and `b` are always the same."""
+
+    def both(tx: Writer) -> None:
+        tx.put(b"a", value)
+        tx.put(b"b", value)
+
+    return both
+
+
 @pytest.mark.parametrize("second", [by_get, by_range, by_get_whatever_it_raises])
 async def test_a_commit_between_a_hot_read_and_a_cold_one_makes_the_work_run_again(
     store: SqliteStore, second: Callable[[Reader], bytes | None]
 ) -> None:
-    def put(value: bytes) -> Callable[[Writer], None]:
-        def both(tx: Writer) -> None:
-            tx.put(b"a", value)
-            tx.put(b"b", value)
-
-        return both
-
     await store.write(put(b"old"))
     await store.write(lambda tx: tx.delete_range(b"x", b"y"))  # no pair is hot after this one
     assert await store.read(lambda tx: tx.get(b"a"), brief=True) == b"old"  # `a` is, again
@@ -316,6 +319,52 @@ async def test_a_commit_between_a_hot_read_and_a_cold_one_makes_the_work_run_aga
         return first, second(tx)
 
     assert await store.read(work, brief=True) == (b"new", b"new")
+    assert runs == 2
+
+
+async def test_a_range_that_a_commit_came_into_is_read_again(store: SqliteStore) -> None:
+    keys = [b"%03d" % number for number in range(100)]
+
+    def put_all(value: bytes) -> Callable[[Writer], None]:
+        def work(tx: Writer) -> None:
+            for key in keys:
+                tx.put(key, value)
+
+        return work
+
+    await store.write(put_all(b"old"))
+    runs = 0
+
+    def work(tx: Reader) -> set[bytes]:
+        nonlocal runs
+        runs += 1
+        found = set()
+        for at, (_, value) in enumerate(tx.range(b"0", b"1")):
+            if runs == 1 and at == 1:
+                commit_now(store, put_all(b"new"))
+            found.add(value)
+        return found
+
+    assert await store.read(work, brief=True) == {b"new"}
+    assert runs == 2
+
+
+async def test_what_is_concluded_from_two_states_at_once_is_not_raised(store: SqliteStore) -> None:
+    await store.write(put(b"old"))
+    await store.write(lambda tx: tx.delete_range(b"x", b"y"))  # no pair is hot after this one
+    runs = 0
+
+    def work(tx: Reader) -> bytes | None:
+        nonlocal runs
+        runs += 1
+        first = tx.get(b"a")
+        if runs == 1:
+            commit_now(store, put(b"new"))
+        pairs = dict(tx.range(b"b", b"c")) if runs > 1 else {b"b": b"new"}
+        assert pairs[b"b"] == first, "the two are always the same"
+        return first
+
+    assert await store.read(work, brief=True) == b"new"
     assert runs == 2
 
 
