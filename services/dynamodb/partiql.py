@@ -332,7 +332,7 @@ async def _write_together(ctx: Context, request: Input, bounds: list[Bound]) -> 
     changes, stands = await ctx.store.write(work)
     if meter is not None:
         meter.settle()
-    answer: Output = {"Responses": [{} for _ in bounds]}
+    answer: Output = {"Responses": []}
     if wanted(request):
         # A repeated transaction writes nothing and is charged as a read of its items.
         names = [one.statement.table for one in bounds]

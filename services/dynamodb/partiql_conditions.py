@@ -10,7 +10,7 @@ from fogbank.services.dynamodb.conditions import (
 from fogbank.services.dynamodb.errors import ValidationException
 from fogbank.services.dynamodb.partiql_literals import Scalar
 from fogbank.services.dynamodb.partiql_terms import Terms
-from fogbank.services.dynamodb.partiql_tokens import malformed
+from fogbank.services.dynamodb.partiql_tokens import WORD, malformed
 
 EXISTENCE = ("attribute_exists", "attribute_not_exists")
 
@@ -69,6 +69,7 @@ def _comparison(terms: Terms) -> Node:
     else:
         left = _operand(terms)
     if _is_truth(left):
+        _accept_true(terms, left)
         return left
     if terms.cursor.is_symbol(*COMPARATORS, "!="):
         sign = terms.cursor.take().text
@@ -87,6 +88,20 @@ def _comparison(terms: Terms) -> Node:
     elif terms.cursor.accept("IN"):
         node = _in(terms, left)
     return Node("not", (node,)) if negated else node
+
+
+def _accept_true(terms: Terms, left: Node) -> None:
+    """Whether something exists may be compared with TRUE."""
+    after = terms.cursor.next
+    if (
+        left.kind == "call"
+        and left.parts[0] in EXISTENCE
+        and terms.cursor.is_symbol("=")
+        and after.kind == WORD
+        and after.text.upper() == "TRUE"
+    ):
+        terms.cursor.take()
+        terms.cursor.take()
 
 
 def _compared(sign: str, left: Node, right: Node) -> Node:

@@ -555,6 +555,22 @@ def test_a_scan_of_an_index_may_test_what_the_index_lacks(run: Run, where: str, 
     assert len(run(f'SELECT * FROM songs."by-label" WHERE {where}')["Items"]) == count
 
 
+def test_existence_may_be_compared_with_true(run: Run, refused: Run) -> None:
+    assert len(run("SELECT * FROM songs WHERE attribute_exists(label) = true")["Items"]) == 10
+    text = "SELECT * FROM songs WHERE attribute_exists(label) = 1"
+    assert refused(text) == MALFORMED + "Unexpected token after expression"
+
+
+def test_a_transaction_of_writes_has_no_responses(calls: Calls) -> None:
+    update = "UPDATE songs SET x = 1 WHERE artist = 'ada' AND year = 199"
+    answer = asyncio.run(
+        calls(
+            "ExecuteTransaction", TransactStatements=[{"Statement": f"{update}{n}"} for n in "01"]
+        )
+    )
+    assert answer == {"Responses": []}
+
+
 def test_values_are_tested_for_their_type(run: Run) -> None:
     for where, count in (
         ("artist IS STRING", 10),
