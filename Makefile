@@ -34,7 +34,7 @@ crash: $(READY)
 # How many times the examples of an ordinary run; those that fail are kept and tried first next time.
 TIMES ?= 20
 soak: $(READY)
-	FOGBANK_SOAK=$(TIMES) $(BIN)/python -m pytest tests/properties/test_dynamodb_machine.py $(ARGS)
+	SOAK_TIMES=$(TIMES) $(BIN)/python -m pytest tests/properties/test_dynamodb_machine.py $(ARGS)
 
 compatibility: $(READY)
 	$(BIN)/python -m fogbank.gateway.compatibility > COMPATIBILITY.md

@@ -13,7 +13,9 @@ from fogbank.functions.ports import Functions
 from fogbank.gateway.admin import Pages
 from fogbank.gateway.app import application
 from fogbank.gateway.authenticate import Authenticator
+from fogbank.gateway.exchange import ClientGone
 from fogbank.gateway.execute_api import ExecuteApi
+from fogbank.gateway.http import HttpRequest, HttpResponse
 from fogbank.gateway.identify import Identifier
 from fogbank.gateway.log import Log
 from fogbank.gateway.origin import Door
@@ -128,7 +130,13 @@ class ServedStack:
         async def deliver(event: Event) -> None:
             await stack.catalog.consume(context_of(stack, event), event)
 
-        server = HttpServer(application(gateway.respond), tasks)
+        async def respond(request: HttpRequest) -> HttpResponse:
+            # What is accepted while the server stops has nobody left to answer it.
+            if events.cancelling():
+                raise ClientGone
+            return await gateway.respond(request)
+
+        server = HttpServer(application(respond), tasks)
         events = tasks.create_task(data.outbox.run(deliver))
         self._data, self._listener = data, await server.serve(sock)
         ready.set_result(None)

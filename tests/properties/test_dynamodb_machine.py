@@ -50,7 +50,7 @@ T = TypeVar("T")
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 # `make soak` multiplies the examples.
-SOAK = int(os.environ.get("FOGBANK_SOAK", "1"))
+SOAK = int(os.environ.get("SOAK_TIMES", "1"))
 EPOCH_MS = 1_700_000_000_000
 
 INDEXES = {
