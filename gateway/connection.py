@@ -25,6 +25,15 @@ class _Refused(Exception):
     """The head of a request breaks a limit: raised inside the parser to stop it."""
 
 
+class ListenerState(ServerState):
+    """What the connections of one listening socket share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.departures = Departures()
+        self.is_closed = False
+
+
 class CasePreservingProtocol(HttpToolsProtocol):
     """Bounds the head, and says what a request's headers were both as they came and by name.
 
@@ -42,9 +51,10 @@ class CasePreservingProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _refusal: tuple[int, str] | None = None
 
-    def __init__(self, config: Config, state: ServerState, departures: Departures) -> None:
+    def __init__(self, config: Config, state: ListenerState) -> None:
         super().__init__(config, state, {})
-        self.departures = departures
+        self.departures = state.departures
+        self._listener = state
         # When, by the loop's clock, to give up waiting for the client: `HttpServer` looks now and
         # then. A timer for each request would cost it 2 us.
         self.deadline = math.inf
@@ -56,6 +66,9 @@ class CasePreservingProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # always a Transport here
         self.deadline = self.loop.time() + HEAD_S
+        if self._listener.is_closed:
+            # Accepted in the very turn in which the listener closed: nobody else will end it.
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         if self._refusal is not None or self.transport.is_closing():

@@ -7,10 +7,8 @@ import time
 from email.utils import formatdate
 
 from uvicorn.config import Config
-from uvicorn.server import ServerState
 
-from fogbank.gateway.connection import CasePreservingProtocol
-from fogbank.gateway.departures import Departures
+from fogbank.gateway.connection import CasePreservingProtocol, ListenerState
 from fogbank.gateway.exchange import Application
 
 BACKLOG = 2048
@@ -22,23 +20,21 @@ class Listener:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._server: asyncio.Server | None = None
-        self._closed = False
-        self._departures = Departures()
-        self.state = ServerState()
+        self.state = ListenerState()
 
     async def open(self, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(self._protocol, sock=sock, backlog=BACKLOG)
         self._server = server
-        if self._closed:
+        if self.state.is_closed:
             server.close()
 
     def _protocol(self) -> asyncio.Protocol:
-        return CasePreservingProtocol(self._config, self.state, self._departures)
+        return CasePreservingProtocol(self._config, self.state)
 
     @property
     def is_over(self) -> bool:
-        return self._closed and not self.state.connections and not self.state.tasks
+        return self.state.is_closed and not self.state.connections and not self.state.tasks
 
     def end_idle(self) -> None:
         now_s = asyncio.get_running_loop().time()
@@ -48,7 +44,7 @@ class Listener:
                 connection.timeout_keep_alive_handler()
 
     def stop_accepting(self) -> None:
-        self._closed = True
+        self.state.is_closed = True
         if self._server is not None:
             self._server.close()
 

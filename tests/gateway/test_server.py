@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from unittest.mock import Mock
 
 import pytest
 
@@ -279,3 +280,14 @@ async def ended(server: HttpServer, reader: asyncio.StreamReader) -> bool:
             await asyncio.sleep(0)
     # By an end or, where bytes were on their way to nobody, by a reset.
     return reading.exception() is None or isinstance(reading.exception(), ConnectionResetError)
+
+
+async def test_a_connection_that_comes_in_as_its_listener_closes_is_ended() -> None:
+    async with serving() as (_, _port, server):
+        listener = await server.serve(bind("127.0.0.1", 0))
+        late = listener._protocol()
+        listener.close()
+        transport = Mock(asyncio.Transport)
+        transport.get_extra_info.return_value = None
+        late.connection_made(transport)
+        transport.close.assert_called_once()
