@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -392,13 +392,15 @@ class _Writer:
         cursor = self._rows.cursor
         batch = _Batch(self._rows)
         begun = False
+        # Taken off at once: the loop adds to the queue at any moment.
+        works = min(len(self._queue), BATCH_WORKS_MAX)
+        jobs = deque([self._queue.popleft() for _ in range(works)])
         try:
             cursor.execute("BEGIN IMMEDIATE")
-            works = min(len(self._queue), BATCH_WORKS_MAX)
             if works > 1:
-                batch.fetch(self._expected(works))
-            while len(outcomes) < works and batch.size_bytes < BATCH_BYTES_MAX:
-                work, future, _ = self._queue.popleft()
+                batch.fetch(_expected(jobs))
+            while jobs and batch.size_bytes < BATCH_BYTES_MAX:
+                work, future, _ = jobs.popleft()
                 outcomes.append(_run(batch, work, future))
                 if batch.failure is not None:
                     raise batch.failure
@@ -407,25 +409,20 @@ class _Writer:
                 self.hot.commit_begins()
                 begun = True
             cursor.execute("COMMIT")
-        except dbapi2.Error as error:
+        except Exception as error:  # The database's, or a bug of ours: nobody waits for ever.
             self._roll_back()
             if not outcomes:
                 # Not even begun: whoever waits now is told, and later works try anew.
-                outcomes = [(future, None, None, []) for _, future, _ in self._take_all()]
+                outcomes = [(future, None, None, []) for _, future, _ in jobs]
+                jobs.clear()
             outcomes = [(future, None, failure_of(error), []) for future, *_ in outcomes]
+            self._queue.extendleft(reversed(jobs))
             self._tell(outcomes, None, begun)
             return
+        self._queue.extendleft(reversed(jobs))
         pairs = 1 if batch.written is None else len(batch.written)
         self._logged_bytes += batch.size_bytes + PAGE_BYTES * (1 + pairs)
         self._tell(outcomes, batch.written, begun)
-
-    def _expected(self, works: int) -> list[bytes]:
-        """The keys that the next `works` say they will read, each once."""
-        named = [reads for _, _, reads in itertools.islice(self._queue, works)]
-        return list(dict.fromkeys(itertools.chain.from_iterable(named)))
-
-    def _take_all(self) -> list[_Job]:
-        return [self._queue.popleft() for _ in range(len(self._queue))]
 
     def _tell(
         self, outcomes: list[_Outcome], written: dict[bytes, bytes | None] | None, begun: bool
@@ -469,6 +466,11 @@ class _Writer:
     async def close(self) -> None:
         await self._checkpointer.close()
         await self._connection.close()
+
+
+def _expected(jobs: Iterable[_Job]) -> list[bytes]:
+    """The keys that the works say they will read, each once."""
+    return list(dict.fromkeys(itertools.chain.from_iterable(reads for _, _, reads in jobs)))
 
 
 def _run(batch: _Batch, work: Callable[[Overlay], Any], future: asyncio.Future[Any]) -> _Outcome:

@@ -6,7 +6,7 @@ import resource
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -378,6 +378,59 @@ async def test_a_thread_that_has_shown_a_commit_is_not_contradicted(store: Sqlit
                 in_thread = await store.read(lambda tx: int(tx.get(b"n") or b""))
                 here = await store.read(lambda tx: int(tx.get(b"n") or b""), brief=True)
                 assert here >= in_thread
+
+
+async def together(store: SqliteStore, *writes: Awaitable[None]) -> list[BaseException | None]:
+    """What becomes of writes that are one group: they wait while the writer is kept busy."""
+    entered, gate = threading.Event(), threading.Event()
+
+    def wait(tx: Writer) -> None:
+        entered.set()
+        assert gate.wait(10)
+
+    busy = asyncio.ensure_future(store.write(wait))
+    assert await asyncio.to_thread(entered.wait, 10)
+    gathered = asyncio.gather(*writes, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert len(store._writer._queue) == len(writes)
+    gate.set()
+    await busy
+    return await gathered
+
+
+async def test_works_that_come_while_a_group_begins_do_not_disturb_it(store: SqliteStore) -> None:
+    loop = asyncio.get_running_loop()
+    late: asyncio.Future[None] = loop.create_future()
+
+    class Arriving(tuple[bytes, ...]):
+        """Keys; while the writer lists them, another work arrives."""
+
+        def __iter__(self) -> Iterator[bytes]:
+            store._writer.submit(lambda tx: tx.put(b"late", b""), late, ())
+            return super().__iter__()
+
+    await together(
+        store,
+        store.write(lambda tx: tx.put(b"a", b""), reads=Arriving([b"a"])),
+        store.write(lambda tx: tx.put(b"b", b""), reads=(b"b",)),
+    )
+    await late
+    found = await store.read(lambda tx: [key for key, _ in tx.range(b"a", b"z")])
+    assert found == [b"a", b"b", b"late"]
+
+
+async def test_a_bug_of_ours_in_a_group_fails_its_callers_and_no_later_ones(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(batch: Any, keys: list[bytes]) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fogbank.storage.sqlite._Batch.fetch", broken)
+        writes = [store.write(lambda tx: tx.put(b"a", b"")) for _ in range(3)]
+        found = await together(store, *writes)
+    assert [type(one) for one in found] == [StoreFailed] * 3
+    await store.write(lambda tx: tx.put(b"b", b""))
 
 
 async def test_a_commit_that_cannot_begin_fails_its_callers_and_no_later_ones(
