@@ -11,6 +11,7 @@ from fogbank.services.dynamodb.errors import (
     ValidationException,
     missing,
 )
+from fogbank.services.dynamodb.faults import ValueFault, bare
 from fogbank.services.dynamodb.items import (
     NAMES,
     Change,
@@ -67,7 +68,10 @@ class _Wanted:
         self.given = given
         self.name = schema.named(ctx, given, "BatchGetItem")
         self.request = request
-        self.keys = [values.item(key)[0] for key in request["Keys"]]
+        try:
+            self.keys = [values.item(key)[0] for key in request["Keys"]]
+        except ValueFault as fault:
+            raise bare(fault) from None
         if not self.keys:
             raise ValidationException(
                 f"1 validation error detected: Value '[]' at 'requestItems.{given}.member.keys' "

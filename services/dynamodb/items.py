@@ -13,6 +13,7 @@ from fogbank.services.dynamodb.errors import (
     ConditionalCheckFailedException,
     ValidationException,
 )
+from fogbank.services.dynamodb.faults import KindFault, ValueFault, bare, counted
 from fogbank.services.dynamodb.item_collections import metrics
 from fogbank.services.dynamodb.keys import (
     check_item,
@@ -120,6 +121,14 @@ def guard_of(request: Input, scope: Scope) -> Guard:
     return Guard(holds, scope, request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
 
 
+def _guard_of_one(request: Input, scope: Scope) -> Guard:
+    """The guard of a PutItem or UpdateItem; their own expressions' faults are told plainly."""
+    try:
+        return guard_of(request, scope)
+    except ValidationException as error:
+        raise counted(error) from None
+
+
 @service.operation("PutItem")
 async def put_item(ctx: Context, request: Input) -> Output:
     """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
@@ -129,11 +138,18 @@ async def put_item(ctx: Context, request: Input) -> Output:
     """
     check(request, PUT_SHAPE)
     name = schema.named(ctx, request["TableName"], "PutItem")
-    scope = scope_of(request, ("ConditionExpression",), _LEGACY)
-    item, size = values.item(request["Item"])
+    try:
+        scope = scope_of(request, ("ConditionExpression",), _LEGACY)
+        try:
+            item, size = values.item(request["Item"])
+        except KindFault as fault:
+            # AWS's regions differ over these in an item: this is the form of most.
+            raise ValidationException(fault.older) from None
+    except ValueFault as fault:
+        raise counted(fault) from None
     check_return_values(request)
     check_size(size)
-    guard = guard_of(request, scope)
+    guard = _guard_of_one(request, scope)
     scope.finish()
     write = put_work(item, stored.seal(item, size), guard)
     change = await _write(ctx, name, item, write)
@@ -162,11 +178,14 @@ async def delete_item(ctx: Context, request: Input) -> Output:
     """
     check(request, DELETE_SHAPE)
     name = schema.named(ctx, request["TableName"], "DeleteItem")
-    scope = scope_of(request, ("ConditionExpression",), _LEGACY)
-    key, _ = values.item(request["Key"])
-    check_return_values(request)
-    guard = guard_of(request, scope)
-    scope.finish()
+    try:
+        scope = scope_of(request, ("ConditionExpression",), _LEGACY)
+        key, _ = values.item(request["Key"])
+        check_return_values(request)
+        guard = guard_of(request, scope)
+        scope.finish()
+    except ValidationException as error:
+        raise counted(error) from None
     change = await _write(ctx, name, key, delete_work(key, guard))
     return _answer(request, change)
 
@@ -192,14 +211,17 @@ async def update_item(ctx: Context, request: Input) -> Output:
     """
     check(request, UPDATE_SHAPE)
     name = schema.named(ctx, request["TableName"], "UpdateItem")
-    scope = scope_of(
-        request, ("UpdateExpression", "ConditionExpression"), ("AttributeUpdates", *_LEGACY)
-    )
-    key, _ = values.item(request["Key"])
-    compiled: AnyUpdate | None = legacy.update_of(request)
+    try:
+        scope = scope_of(
+            request, ("UpdateExpression", "ConditionExpression"), ("AttributeUpdates", *_LEGACY)
+        )
+        key, _ = values.item(request["Key"])
+        compiled: AnyUpdate | None = legacy.update_of(request)
+    except ValueFault as fault:
+        raise counted(fault) from None
     if request.get("UpdateExpression") is not None:
         compiled = scope.use(update(request["UpdateExpression"]))
-    guard = guard_of(request, scope)
+    guard = _guard_of_one(request, scope)
     scope.finish()
     change = await _write(ctx, name, key, update_work(key, compiled, guard, scope))
     answer = _answer(request, change)
@@ -273,7 +295,7 @@ def metered(tx: Writer, key: bytes, work: Work, moment: Moment, meter: Meter) ->
 
 def check_return_values(request: Input) -> None:
     if request.get("ReturnValues") not in (None, "NONE", "ALL_OLD"):
-        raise ValidationException("ReturnValues can only be ALL_OLD or NONE")
+        raise counted(ValidationException("ReturnValues can only be ALL_OLD or NONE"))
 
 
 def check_size(size_bytes: int) -> None:
@@ -335,7 +357,10 @@ async def get_item(ctx: Context, request: Input) -> Output:
     check(request, GET_SHAPE)
     name = schema.named(ctx, request["TableName"], "GetItem")
     scope = scope_of(request, ("ProjectionExpression",), ("AttributesToGet",))
-    wanted_key, _ = values.item(request["Key"])
+    try:
+        wanted_key, _ = values.item(request["Key"])
+    except ValueFault as fault:
+        raise bare(fault) from None
     chosen = projection_of(request, scope)
     scope.finish()
     record_key = schema.table_key(ctx.world, name)

@@ -4,7 +4,7 @@ import re
 from decimal import Context, Decimal, Inexact, Rounded
 from functools import lru_cache
 
-from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.faults import ValueFault
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 DIGITS_MAX = 38
@@ -12,7 +12,10 @@ EXPONENT_MAX = 125
 EXPONENT_MIN = -130
 
 _FORM = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
-_EXPONENT_TEXT_MAX = 9
+# Longer exponents fit no integer of 64 bits.
+_POWER_CHARACTERS_MAX = 20
+_INT_MAX = 2**31 - 1
+_LONG_MAX = 2**63 - 1
 _MEASURED_MAX = 8192
 
 # Wide enough that no sum of two valid numbers is rounded before its digits are counted.
@@ -32,36 +35,46 @@ def normal(text: str) -> str:
         return text
     found = _FORM.fullmatch(text)
     if found is None or not (found[2] or found[3]):
-        raise ValidationException(
-            "The parameter cannot be converted to a numeric value" + (f": {text}" if text else "")
-        )
-    sign, whole, fraction, power = found[1], found[2], found[3] or "", found[4] or "0"
+        raise _no_number(text)
+    sign, whole, fraction = found[1], found[2], found[3] or ""
+    power = _power(text, found[4] or "0")
     digits = (whole + fraction).lstrip("0")
-    if not digits:
-        return "0"
     trimmed = digits.rstrip("0")
     if len(trimmed) > DIGITS_MAX:
-        raise ValidationException("Attempting to store more than 38 significant digits in a Number")
-    exponent = _bounded(power) - len(fraction) + len(digits) - 1
-    if exponent > EXPONENT_MAX:
-        raise ValidationException(
-            "Number overflow. Attempting to store a number with magnitude larger than "
-            "supported range"
-        )
-    if exponent < EXPONENT_MIN:
-        raise ValidationException(
-            "Number underflow. Attempting to store a number with magnitude smaller than "
-            "supported range"
-        )
+        raise ValueFault("Attempting to store more than 38 significant digits in a Number")
+    # Of zero it is what it is written with: 0e126 is out of range too.
+    exponent = power - len(fraction) + max(len(digits), 1) - 1
+    if not EXPONENT_MIN <= exponent <= EXPONENT_MAX:
+        raise _out_of_range(text, exponent, power - len(fraction))
+    if not digits:
+        return "0"
     return ("-" if sign == "-" else "") + _plain(trimmed, exponent)
 
 
-def _bounded(power: str) -> int:
-    """An exponent that is far out of range stays out of range without being computed."""
-    digits = power.lstrip("+-").lstrip("0")
-    if len(digits) > _EXPONENT_TEXT_MAX:
-        return -(10**18) if power[0] == "-" else 10**18
-    return int(power)
+def _no_number(text: str) -> ValueFault:
+    plain = "The parameter cannot be converted to a numeric value"
+    return ValueFault(f"{plain}: {text}" if text else plain, f"{plain}: {text}")
+
+
+def _power(text: str, power: str) -> int:
+    """The exponent, which fits 64 bits, computed from no more text than that."""
+    sign, digits = power[0] == "-", power.lstrip("+-").lstrip("0") or "0"
+    if len(digits) > _POWER_CHARACTERS_MAX or int(digits) > _LONG_MAX + sign:
+        raise _no_number(text)
+    return -int(digits) if sign else int(digits)
+
+
+def _out_of_range(text: str, exponent: int, scale: int) -> ValueFault:
+    """The older form reads numbers into 32 bits: larger ones are none, and the largest wraps."""
+    told = [
+        f"Number {word}flow. Attempting to store a number with magnitude {size} than supported "
+        "range"
+        for word, size in (("under", "smaller"), ("over", "larger"))
+    ]
+    newer = told[exponent > 0]
+    if abs(scale) > _INT_MAX:
+        return ValueFault(_no_number(text).older, newer)
+    return ValueFault(told[0 < exponent < _INT_MAX], newer)
 
 
 def _plain(digits: str, exponent: int) -> str:

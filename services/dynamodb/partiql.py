@@ -17,6 +17,7 @@ from fogbank.services.dynamodb.errors import (
     TransactionCanceledException,
     ValidationException,
 )
+from fogbank.services.dynamodb.faults import ValueFault
 from fogbank.services.dynamodb.items import Change, metered, write_cost
 from fogbank.services.dynamodb.keys import check_key, item_key
 from fogbank.services.dynamodb.moments import Moment, moment_of
@@ -256,9 +257,11 @@ def _transaction_bound(request: Input) -> Bound:
 
 @contextmanager
 def _said_of(position: int) -> Iterator[None]:
-    """What is wrong with a statement is said with its place in the transaction."""
+    """What is wrong with a statement, but not with a value, is said with its place."""
     try:
         yield
+    except ValueFault:
+        raise
     except ValidationException as error:
         raise ValidationException(
             f"Validation failed in TransactStatements[{position}]: {error.message}"

@@ -11,6 +11,7 @@ from fogbank.services.dynamodb import legacy, schema, stored, values
 from fogbank.services.dynamodb.capacity import Told, consumed, read_units, wanted
 from fogbank.services.dynamodb.conditions import Condition, condition
 from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.faults import ValueFault, bare
 from fogbank.services.dynamodb.items import NAMES, AnyProjection, projection_of
 from fogbank.services.dynamodb.key_conditions import (
     KeyCondition,
@@ -95,6 +96,22 @@ async def query(ctx: Context, request: Input) -> Output:
     """
     check(request, QUERY_SHAPE)
     name = schema.named(ctx, request["TableName"], "Query")
+    try:
+        reading, conditions = _asked(request)
+    except ValueFault as fault:
+        raise bare(fault) from None
+    text = request.get("KeyConditionExpression")
+
+    def place(table: Table, index: Index | None) -> tuple[bytes, bytes, bool]:
+        if text is not None:
+            check_count(table, index, len(conditions))
+        return _query_range(reading, conditions, table, index)
+
+    return await _read(ctx, name, reading, place)
+
+
+def _asked(request: Input) -> tuple[Reading, list[KeyCondition]]:
+    """What a Query asks for, as far as its request alone says."""
     older = [*_LEGACY, "QueryFilter"]
     if request.get("KeyConditionExpression") is not None:
         older.append("KeyConditions")
@@ -115,13 +132,7 @@ async def query(ctx: Context, request: Input) -> Output:
         conditions = from_expression(text, scope)
     scope.finish()
     _check_select(reading)
-
-    def place(table: Table, index: Index | None) -> tuple[bytes, bytes, bool]:
-        if text is not None:
-            check_count(table, index, len(conditions))
-        return _query_range(reading, conditions, table, index)
-
-    return await _read(ctx, name, reading, place)
+    return reading, conditions
 
 
 @service.operation("Scan")
@@ -135,7 +146,7 @@ async def scan(ctx: Context, request: Input) -> Output:
     check(request, SCAN_SHAPE)
     name = schema.named(ctx, request["TableName"], "Scan")
     scope = scope_of(
-        request, ("ProjectionExpression", "FilterExpression"), (*_LEGACY, "ScanFilter")
+        request, ("ProjectionExpression", "FilterExpression"), (*_LEGACY, "ScanFilter"), outer=1
     )
     _check_segments(request)
     start_key = _start_key(request)
@@ -155,10 +166,8 @@ def _start_key(request: Input) -> Item | None:
         return None
     try:
         return values.item(given)[0]
-    except ValidationException as error:
-        raise ValidationException(
-            f"The provided starting key is invalid: {error.message}"
-        ) from None
+    except ValueFault as fault:
+        raise fault.within("The provided starting key is invalid: {}") from None
 
 
 def _reading(request: Input, scope: Scope, start_key: Item | None, older_filter: str) -> Reading:

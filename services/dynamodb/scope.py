@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from fogbank.services.context import Input
 from fogbank.services.dynamodb import values
 from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.faults import Fault, ValueFault
 from fogbank.services.dynamodb.tokens import Path
 from fogbank.services.dynamodb.values import Item, Value
 
@@ -24,11 +25,12 @@ class Scope:
 
     __slots__ = ("_used_names", "_used_values", "names", "values")
 
-    def __init__(self, names: dict[str, str] | None, given: Any) -> None:
+    def __init__(self, names: dict[str, str] | None, given: Any, *, outer: int = 0) -> None:
+        """`outer` is how many levels of the values are not counted as their depth."""
         if names is not None:
             _check_names(names)
         self.names: dict[str, str] = names or {}
-        self.values: dict[str, Value] = {} if given is None else _checked_values(given)
+        self.values: dict[str, Value] = {} if given is None else _checked_values(given, outer)
         self._used_names: set[str] = set()
         self._used_values: set[str] = set()
 
@@ -122,8 +124,14 @@ def scope_of(
     request: Input,
     expressions: Sequence[str],
     legacy: Sequence[str] = (),
+    *,
+    outer: int = 0,
 ) -> Scope:
-    """The scope of a request, after AWS's checks of which parameters may be combined."""
+    """The scope of a request, after AWS's checks of which parameters may be combined.
+
+    `outer` is 1 where AWS takes values of one level more than an item can have: in transactions
+    and in Scan.
+    """
     if _EXPRESSION_PARAMETERS.isdisjoint(request):
         return _NOTHING
     names = request.get("ExpressionAttributeNames")
@@ -139,17 +147,14 @@ def scope_of(
             )
     if names is not None and not present:
         only = f": {expressions[0]} is null" if len(expressions) == 1 else ""
-        raise ValidationException(
-            "ExpressionAttributeNames can only be specified when using expressions" + only
-        )
+        plain = "ExpressionAttributeNames can only be specified when using expressions"
+        raise Fault(plain + only, plain)
     with_values = [name for name in expressions if name != "ProjectionExpression"]
     if given is not None and all(request.get(name) is None for name in with_values):
         verb = "are" if len(with_values) > 1 else "is"
-        raise ValidationException(
-            "ExpressionAttributeValues can only be specified when using expressions: "
-            f"{' and '.join(with_values)} {verb} null"
-        )
-    return Scope(names, given)
+        plain = "ExpressionAttributeValues can only be specified when using expressions"
+        raise Fault(f"{plain}: {' and '.join(with_values)} {verb} null", plain)
+    return Scope(names, given, outer=outer)
 
 
 def _check_names(names: dict[str, str]) -> None:
@@ -162,7 +167,7 @@ def _check_names(names: dict[str, str]) -> None:
             )
 
 
-def _checked_values(given: Any) -> dict[str, Value]:
+def _checked_values(given: Any, outer: int) -> dict[str, Value]:
     if not given:
         raise ValidationException("ExpressionAttributeValues must not be empty")
     for name in given:
@@ -173,9 +178,9 @@ def _checked_values(given: Any) -> dict[str, Value]:
     result = {}
     for name, raw in given.items():
         try:
-            result[name], _ = values.value(raw)
-        except ValidationException as error:
-            raise ValidationException(
-                f"ExpressionAttributeValues contains invalid value: {error.message} for key {name}"
+            result[name], _ = values.value(raw, -outer)
+        except ValueFault as fault:
+            raise fault.within(
+                f"ExpressionAttributeValues contains invalid value: {{}} for key {name}"
             ) from None
     return result

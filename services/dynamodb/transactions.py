@@ -3,7 +3,8 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -24,6 +25,7 @@ from fogbank.services.dynamodb.errors import (
     ValidationException,
     missing,
 )
+from fogbank.services.dynamodb.faults import NestingFault
 from fogbank.services.dynamodb.items import (
     DELETE_SHAPE,
     GET_SHAPE,
@@ -153,7 +155,7 @@ def check_total(size_bytes: int) -> None:
 
 
 def _put(request: Input) -> tuple[Item, Work]:
-    scope = scope_of(request, ("ConditionExpression",))
+    scope = scope_of(request, ("ConditionExpression",), outer=1)
     item, size = values.item(request["Item"])
     check_size(size)
     guard = guard_of(request, scope)
@@ -179,20 +181,34 @@ def _check(request: Input) -> tuple[Item, Work]:
 
 
 def _key_and_guard(request: Input) -> tuple[Item, Guard]:
-    scope = scope_of(request, ("ConditionExpression",))
-    key, _ = values.item(request["Key"])
-    guard = guard_of(request, scope)
-    scope.finish()
+    scope = scope_of(request, ("ConditionExpression",), outer=1)
+    with _key_of(request) as key:
+        guard = guard_of(request, scope)
+        scope.finish()
     return key, guard
 
 
 def _update(request: Input) -> tuple[Item, Work]:
-    scope = scope_of(request, ("UpdateExpression", "ConditionExpression"))
-    key, _ = values.item(request["Key"])
-    compiled = scope.use(update(request["UpdateExpression"]))
-    guard = guard_of(request, scope)
-    scope.finish()
+    scope = scope_of(request, ("UpdateExpression", "ConditionExpression"), outer=1)
+    with _key_of(request) as key:
+        compiled = scope.use(update(request["UpdateExpression"]))
+        guard = guard_of(request, scope)
+        scope.finish()
     return key, update_work(key, compiled, guard, scope)
+
+
+@contextmanager
+def _key_of(request: Input) -> Iterator[Item]:
+    """The key; one that is nested too deeply is told after what is wrong with expressions."""
+    deep: NestingFault | None = None
+    key: Item = {}
+    try:
+        key, _ = values.item(request["Key"])
+    except NestingFault as fault:
+        deep = fault
+    yield key
+    if deep is not None:
+        raise deep
 
 
 # Each action needs the permission of the operation that it is like.

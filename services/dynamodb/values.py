@@ -8,6 +8,7 @@ from typing import Any
 
 from fogbank.services.dynamodb import numbers
 from fogbank.services.dynamodb.errors import SerializationException, ValidationException
+from fogbank.services.dynamodb.faults import KindFault, NameFault, NestingFault, ValueFault
 
 Value = dict[str, Any]
 Item = dict[str, Value]
@@ -15,10 +16,13 @@ Item = dict[str, Value]
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 ITEM_BYTES_MAX = 400 * 1024
 NAME_BYTES_MAX = 65_535
+# Levels of a document: the attribute is the first, so a container at the last one is empty.
 DEPTH_MAX = 32
+_LAST = DEPTH_MAX - 1
 _CONTAINER_BYTES = 3
 
 _INVALID = "One or more parameter values were invalid: "
+_NO_TYPE = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 # Deep enough for any legal value; the check proper counts levels.
 _Reader = Callable[[Any, int], tuple[Any, int]]
 
@@ -27,17 +31,25 @@ def item(raw: Any) -> tuple[Item, int]:
     """The item in its one form, and its size in bytes."""
     if not isinstance(raw, dict):
         raise unexpected(raw)
+    if "" in raw:
+        raise NameFault
     result: Item = {}
     total = 0
-    for name, member in raw.items():
-        text = member.get("S") if type(member) is dict and len(member) == 1 else None
-        if type(text) is str and text.isascii():
-            # Most values are such strings: this is worth a shorter way.
-            result[name] = member
-            size = len(text)
-        else:
-            result[name], size = value(member, 0)
-        total += size + (len(name) if name.isascii() else text_size(name))
+    try:
+        for name, member in raw.items():
+            text = member.get("S") if type(member) is dict and len(member) == 1 else None
+            if type(text) is str and text.isascii():
+                # Most values are such strings: this is worth a shorter way.
+                result[name] = member
+                size = len(text)
+            else:
+                result[name], size = value(member, 0)
+            total += size + (len(name) if name.isascii() else text_size(name))
+    except NameFault:
+        # An empty name within a value is told after all that is nested too deeply.
+        for member in raw.values():
+            _refuse_deep(member, 0)
+        raise
     if total > NAME_BYTES_MAX:
         _check_names(result)
     return result, total
@@ -63,9 +75,7 @@ def value(raw: Any, depth: int = 0) -> tuple[Value, int]:
                 return {kind: member}, size
     present = [(kind, member) for kind, member in raw.items() if member is not None]
     if not present:
-        raise ValidationException(
-            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
-        )
+        raise ValueFault(_NO_TYPE)
     result: Value = {}
     size = 0
     for kind, member in present:
@@ -76,13 +86,11 @@ def value(raw: Any, depth: int = 0) -> tuple[Value, int]:
     if len(result) == 1:
         return result, size
     if result:
-        raise ValidationException(
+        raise ValueFault(
             "Supplied AttributeValue has more than one datatypes set, must contain exactly one of "
             "the supported datatypes"
         )
-    raise ValidationException(
-        "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
-    )
+    raise ValueFault(_NO_TYPE)
 
 
 def text_size(text: Any) -> int:
@@ -141,16 +149,15 @@ def _null(raw: Any, depth: int) -> tuple[bool, int]:
     if not isinstance(raw, bool):
         raise unexpected(raw)
     if not raw:
-        raise ValidationException(
-            _INVALID + "Null attribute value types must have the value of true"
-        )
+        raise KindFault(_INVALID + "Null attribute value types must have the value of true")
     return raw, 1
 
 
 def _list(raw: Any, depth: int) -> tuple[list[Value], int]:
     if not isinstance(raw, list):
         raise unexpected(raw)
-    _check_depth(depth)
+    if depth >= _LAST and raw:
+        raise NestingFault
     result = []
     total = _CONTAINER_BYTES
     for member in raw:
@@ -163,7 +170,10 @@ def _list(raw: Any, depth: int) -> tuple[list[Value], int]:
 def _map(raw: Any, depth: int) -> tuple[Item, int]:
     if not isinstance(raw, dict):
         raise unexpected(raw)
-    _check_depth(depth)
+    if depth >= _LAST and raw:
+        raise NestingFault
+    if "" in raw:
+        raise NameFault
     result: Item = {}
     total = _CONTAINER_BYTES
     for name, member in raw.items():
@@ -172,22 +182,29 @@ def _map(raw: Any, depth: int) -> tuple[Item, int]:
     return result, total
 
 
-def _check_depth(depth: int) -> None:
-    if depth >= DEPTH_MAX:
-        raise ValidationException(
-            "Nesting Levels have exceeded supported limits: "
-            "Attributes in the item have nested levels beyond supported limit"
-        )
+def _refuse_deep(raw: Any, depth: int) -> None:
+    """Nothing in what may be a value is nested too deeply."""
+    if not isinstance(raw, dict):
+        return
+    listed, mapped = raw.get("L"), raw.get("M")
+    members = [*(listed if isinstance(listed, list) else ())]
+    members += mapped.values() if isinstance(mapped, dict) else ()
+    if depth >= _LAST and members:
+        raise NestingFault
+    for member in members:
+        _refuse_deep(member, depth + 1)
 
 
 def _string_set(raw: Any, depth: int) -> tuple[list[str], int]:
     members = _members(raw)
     total = sum(map(text_size, members))
     if not members:
-        raise ValidationException(_INVALID + "An string set  may not be empty")
+        raise KindFault(_INVALID + "An string set  may not be empty")
     if len(set(members)) < len(members):
-        raise ValidationException(
-            _INVALID + f"Input collection [{', '.join(members)}] contains duplicates."
+        shown = ", ".join(f'"{member}"' for member in _until_repeated(members, str))
+        raise KindFault(
+            _INVALID + f"Input collection [{', '.join(members)}] contains duplicates.",
+            _INVALID + f"Input collection [{shown}] contains duplicates.",
         )
     return sorted(members), total
 
@@ -195,23 +212,38 @@ def _string_set(raw: Any, depth: int) -> tuple[list[str], int]:
 def _number_set(raw: Any, depth: int) -> tuple[list[str], int]:
     members = _members(raw)
     if not members:
-        raise ValidationException(_INVALID + "An number set  may not be empty")
+        raise KindFault(_INVALID + "An number set  may not be empty")
     texts = [_number(member, depth)[0] for member in members]
     if len(set(texts)) < len(texts):
-        raise ValidationException("Input collection contains duplicates")
+        plain = "Input collection contains duplicates"
+        raise KindFault(plain, f"{_INVALID}{plain}.")
     return sorted(texts, key=Decimal), sum(map(numbers.size_bytes, texts))
 
 
 def _binary_set(raw: Any, depth: int) -> tuple[list[str], int]:
     members = _members(raw)
     if not members:
-        raise ValidationException(_INVALID + "Binary sets should not be empty")
+        raise KindFault(_INVALID + "Binary sets should not be empty")
     datas = [decode(member) for member in members]
     if len(set(datas)) < len(datas):
-        raise ValidationException(
-            _INVALID + f"Input collection [{', '.join(members)}]of type BS contains duplicates."
+        shown = ",".join(f'"{member}"' for member in _until_repeated(members, decode))
+        raise KindFault(
+            _INVALID + f"Input collection [{', '.join(members)}]of type BS contains duplicates.",
+            _INVALID + f"Input collection [{shown}]of type BS contains duplicates.",
         )
     return [b64encode(data).decode() for data in sorted(datas)], sum(map(len, datas))
+
+
+def _until_repeated(members: list[str], read: Callable[[str], Any]) -> list[str]:
+    """The members as the newer form shows them: in order up to the first that is repeated."""
+    for at, member in enumerate(members):
+        if read(member) in map(read, members[:at]):
+            break
+    return [*sorted(members[:at], key=lambda one: _bytes_of(read(one))), *members[at:]]
+
+
+def _bytes_of(member: str | bytes) -> bytes:
+    return member.encode() if isinstance(member, str) else member
 
 
 def _members(raw: Any) -> list[Any]:

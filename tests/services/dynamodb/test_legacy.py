@@ -116,7 +116,8 @@ async def test_a_wrong_expectation_is_refused(expected: dict[str, Any], message:
     calls = await music()
     with pytest.raises(AwsError) as caught:
         await calls("PutItem", TableName="music", Item=KEY, Expected=expected)
-    assert caught.value.message == f"One or more parameter values were invalid: {message}"
+    invalid = f"One or more parameter values were invalid: {message}"
+    assert caught.value.message == f"1 validation error detected: {invalid}"
 
 
 async def test_both_kinds_of_parameters_together_are_refused() -> None:
