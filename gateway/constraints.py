@@ -1,198 +1,26 @@
 """The constraints that the models state, checked before a handler sees a request.
 
-Every service words them alike; which error carries them, and who words some of them otherwise,
-stands in one table. The texts are AWS's, as its answers show them.
+Every service words them alike; `manners.py` has who words some of them otherwise.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from zlib import crc32
 
+from fogbank.gateway.java import java_pattern, length_of, lower_first, text_of
+from fogbank.gateway.manners import EXEMPT, MANNERS, MUST, ORDER_OF, Manners, Validator, summary
 from fogbank.gateway.models import Member, OperationModel, Shape, shapes_within
-from fogbank.services.errors import AwsError, ValidationException
 
 # Appends what is wrong with a value, which stands at a path, to a list.
 Check = Callable[[Any, str, list[str]], None]
-Validator = Callable[[dict[str, Any]], list[str]]
 # The same for the keys or values of a map, which are given with the map.
 WholeCheck = Callable[[list[Any], Any, str, list[str]], None]
 
 # A pattern is not tried on longer texts: they fail by their length, and some patterns backtrack.
 PATTERN_TEXT_MAX = 4096
-_MUST = "failed to satisfy constraint: Member must"
-# No answer lists more errors than this.
-MESSAGES_MAX = 10
 # Marks, in a path, the beginning of a member's name whose case is not decided yet.
 _MARK = "\0"
 _MARKED = re.compile(f"{_MARK}(.?)", re.DOTALL)
-_TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]+")
-
-
-class ValidationError(AwsError):
-    code = "ValidationError"
-
-
-class InvalidParameterException(AwsError):
-    code = "InvalidParameterException"
-
-
-@dataclass(frozen=True, slots=True)
-class Manners:
-    """How one service reports constraint errors."""
-
-    error: type[AwsError] = ValidationException
-    # Members of the payload are named under `<operation>Input.` (API Gateway).
-    payload_prefix: bool = False
-    # Elements of lists may not be null, and the text says so (Lambda).
-    elements_not_null: bool = False
-    # Shapes whose values the service judges itself, in its own words.
-    own_shapes: frozenset[str] = frozenset()
-    # The same for one member of a structure: `Structure.Member`.
-    own_members: frozenset[str] = frozenset()
-    # What the service looks at before all else; it raises, or adds messages of the common form.
-    first: Callable[[OperationModel], Validator | None] | None = None
-    # Patterns that have a sentence of their own instead of the common one.
-    pattern_texts: tuple[tuple[str, str], ...] = ()
-    # Members whose errors are told in another order than the model's, by their structure.
-    orders: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    # Operations that say of a size or a range only where it is wrong, in the model's case.
-    terse: frozenset[str] = frozenset()
-
-
-# Those that read and write items leave an absent name to the framework, and take any length from 1.
-_DATA_PLANE = frozenset(
-    ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "Query", "Scan", "SearchVectors")
-)
-
-
-def _dynamodb(operation: OperationModel) -> Validator | None:
-    if operation.name in ("BatchGetItem", "BatchWriteItem"):
-        return lambda request: _refuse_no_items(request, operation.name)
-    return _table_name(operation)
-
-
-def _refuse_no_items(request: dict[str, Any], operation: str) -> list[str]:
-    if request.get("RequestItems") == {}:
-        raise ValidationException(f"The requestItems parameter is required for {operation}")
-    return []
-
-
-def _table_name(operation: OperationModel) -> Validator | None:
-    """DynamoDB judges a table's name before all else; only its pattern is told with other errors.
-
-    The model's own constraint is that of ARNs, which a TableName may be.
-    """
-    shape = operation.input
-    if shape is None or "TableName" not in shape.required:
-        return None
-    on_items = operation.name in _DATA_PLANE
-    shortest = 1 if on_items else 3
-
-    def check(request: dict[str, Any]) -> list[str]:
-        name = request.get("TableName")
-        if name is None:
-            if on_items:
-                return []
-            raise ValidationException(
-                "The parameter 'TableName' is required but was not present in the request"
-            )
-        if name.startswith("arn:") or (
-            3 <= len(name) <= 255 and _TABLE_NAME.fullmatch(name) is not None
-        ):
-            return []
-        size = length_of(name)
-        if not shortest <= size <= 255:
-            bound = "less than or equal to 255"
-            if size < shortest:
-                bound = f"greater than or equal to {shortest}"
-            text = f"Value '{name}' at 'tableName' {_MUST} have length {bound}"
-            raise ValidationException(summary([text]))
-        if _TABLE_NAME.fullmatch(name):
-            return []
-        return [
-            f"Value '{name}' at 'tableName' {_MUST} satisfy regular expression pattern: "
-            f"{_TABLE_NAME.pattern}"
-        ]
-
-    return check
-
-
-_IAM_NAMES = (
-    r"[\w+=,.@-]+",
-    "The specified value for {name} is invalid. It must contain only alphanumeric characters "
-    "and/or the following: +=,.@_-",
-)
-
-# S3 is not here: it validates nothing against its model and has a text for each case of its own.
-MANNERS: dict[str, Manners] = {
-    "apigateway": Manners(payload_prefix=True),
-    # TableName may be an ARN; the name itself is judged by `_dynamodb`.
-    "dynamodb": Manners(
-        first=_dynamodb,
-        terse=frozenset({"Query", "BatchGetItem"}),
-        own_members=frozenset(
-            (
-                "DescribeContributorInsightsInput.IndexName",
-                "UpdateContributorInsightsInput.IndexName",
-            )
-        ),
-        orders=(
-            ("ProvisionedThroughput", ("WriteCapacityUnits", "ReadCapacityUnits")),
-            ("TimeToLiveSpecification", ("AttributeName", "Enabled")),
-            ("AttributeDefinition", ("AttributeType", "AttributeName")),
-            ("TransactWriteItemsInput", ("ClientRequestToken",)),
-        ),
-        # Items and keys: the service measures them anyway. Tags have texts of their own.
-        own_shapes=frozenset(
-            (
-                *("AttributeValue", "AttributeMap", "Key", "MapAttributeValue"),
-                *("PutItemInputAttributeMap", "ExpressionAttributeValueMap"),
-                *("Tag", "TagKeyString"),
-            )
-        ),
-    ),
-    "iam": Manners(ValidationError, pattern_texts=(_IAM_NAMES,)),
-    # Runtimes come and go faster than models: every name is accepted, the service says the rest.
-    "lambda": Manners(elements_not_null=True, own_shapes=frozenset({"Runtime"})),
-    "logs": Manners(InvalidParameterException),
-    "sns": Manners(ValidationError),
-    "sqs": Manners(),
-    "sts": Manners(ValidationError),
-}
-EXEMPT = frozenset({"s3"})
-
-# The order of a value set follows no rule that its answers show, so it is AWS's where a recorded
-# answer has it, else the model's.
-ENUM_ORDERS = (
-    "HTTP MOCK AWS_PROXY HTTP_PROXY AWS",
-    "PRIVATE EDGE REGIONAL",
-    "add remove move test replace copy",
-    "REQUEST_TOO_LARGE RESOURCE_NOT_FOUND AUTHORIZER_CONFIGURATION_ERROR "
-    "MISSING_AUTHENTICATION_TOKEN BAD_REQUEST_BODY INVALID_SIGNATURE INVALID_API_KEY "
-    "BAD_REQUEST_PARAMETERS AUTHORIZER_FAILURE UNAUTHORIZED INTEGRATION_TIMEOUT ACCESS_DENIED "
-    "DEFAULT_4XX DEFAULT_5XX WAF_FILTERED QUOTA_EXCEEDED THROTTLED API_CONFIGURATION_ERROR "
-    "UNSUPPORTED_MEDIA_TYPE INTEGRATION_FAILURE EXPIRED_TOKEN",
-    "LATEST AT_TIMESTAMP TRIM_HORIZON",
-    "AFTER_SEQUENCE_NUMBER LATEST AT_TIMESTAMP AT_SEQUENCE_NUMBER TRIM_HORIZON",
-    "SPECIFIC_ATTRIBUTES COUNT ALL_ATTRIBUTES ALL_PROJECTED_ATTRIBUTES",
-    "ALL_NEW UPDATED_OLD ALL_OLD NONE UPDATED_NEW",
-    "IN NULL BETWEEN LT NOT_CONTAINS EQ GT NOT_NULL NE LE BEGINS_WITH GE CONTAINS",
-    "OR AND",
-    "ADD DELETE PUT",
-    "B N S",
-    "OLD_IMAGE KEYS_ONLY NEW_AND_OLD_IMAGES NEW_IMAGE",
-    "THROTTLED_KEYS ACCESSED_AND_THROTTLED_KEYS",
-    "ALL INCLUDE KEYS_ONLY",
-    "RESPONSE_STREAM BUFFERED",
-    "Terminate Allow",
-    "MILLISECOND MICROSECOND",
-)
-_ORDER_OF: dict[frozenset[str], tuple[str, ...]] = {
-    frozenset(each.split()): tuple(each.split()) for each in ENUM_ORDERS
-}
 
 
 def validator(operation: OperationModel) -> Validator:
@@ -220,22 +48,12 @@ def _raising(operation: OperationModel) -> Validator:
     return validate
 
 
-def summary(messages: list[str]) -> str:
-    """All messages in one text; a sentence of the service's own stands without the count."""
-    common = [message for message in messages if message.startswith("Value ")]
-    if not common:
-        return messages[0]
-    messages = common[:MESSAGES_MAX]
-    plural = "s" if len(messages) > 1 else ""
-    return f"{len(messages)} validation error{plural} detected: {'; '.join(messages)}"
-
-
 def judge_of(operation: OperationModel, manners: Manners) -> Validator:
     """A function that lists what is wrong with a request, in the order of the members."""
     shape = operation.input
     if shape is None:
         return lambda request: []
-    prefix = f"{_lower(operation.name)}Input." if manners.payload_prefix else ""
+    prefix = f"{lower_first(operation.name)}Input." if manners.payload_prefix else ""
     terse = operation.name in manners.terse
     check = _Checks(manners, terse).top(shape, prefix)
 
@@ -250,10 +68,6 @@ def judge_of(operation: OperationModel, manners: Manners) -> Validator:
         return found
 
     return judge
-
-
-def _lower(name: str) -> str:
-    return name[:1].lower() + name[1:]
 
 
 def is_constrained(shape: Shape) -> bool:
@@ -339,7 +153,7 @@ class _Checks:
             check = None if own else self.of(member.shape)
             if required or check is not None:
                 prefix = payload_prefix if member.location is None else ""
-                name = _MARK + member.name if self._terse else _lower(member.name)
+                name = _MARK + member.name if self._terse else lower_first(member.name)
                 members.append((member.name, prefix + name, required, check))
 
         def structure(value: Any, path: str, found: list[str]) -> None:
@@ -349,7 +163,7 @@ class _Checks:
                 each = get(name)
                 if each is None:
                     if required:
-                        found.append(f"Value null at '{path}{wire}' {_MUST} not be null")
+                        found.append(f"Value null at '{path}{wire}' {MUST} not be null")
                 elif check is not None:
                     check(each, path + wire, found)
 
@@ -387,7 +201,7 @@ class _Checks:
                 # Scalars are reported as one list, with all that is asked of each element.
                 if _any_wrong(judge, value):
                     found.append(
-                        f"Value '{text_of(value, shape)}' at '{path}' {_MUST} satisfy constraint: "
+                        f"Value '{text_of(value, shape)}' at '{path}' {MUST} satisfy constraint: "
                         f"[{', '.join(demands)}]"
                     )
                 return
@@ -471,7 +285,7 @@ class _Checks:
                     found.append(own.format(name=path))
                 else:
                     found.append(
-                        f"Value '{value}' at '{path}' {_MUST} satisfy regular expression "
+                        f"Value '{value}' at '{path}' {MUST} satisfy regular expression "
                         f"pattern: {shape.pattern}"
                     )
 
@@ -491,7 +305,7 @@ class _Checks:
             else:
                 return
             told = f"'{text_of(value, shape)}' " if not terse else ""
-            found.append(f"Value {told}at '{_shown(path, terse)}' {_MUST} have length {word}")
+            found.append(f"Value {told}at '{_shown(path, terse)}' {MUST} have length {word}")
 
         return check
 
@@ -508,7 +322,7 @@ class _Checks:
             else:
                 return
             told = f"'{value}' " if not terse else ""
-            found.append(f"Value {told}at '{_shown(path, terse)}' {_MUST} have value {word}")
+            found.append(f"Value {told}at '{_shown(path, terse)}' {MUST} have value {word}")
 
         return check
 
@@ -529,7 +343,7 @@ class _Checks:
 
 
 def _listed(values: tuple[str, ...]) -> str:
-    return ", ".join(_ORDER_OF.get(frozenset(values), values))
+    return ", ".join(ORDER_OF.get(frozenset(values), values))
 
 
 def _enum(shape: Shape) -> Check | None:
@@ -540,7 +354,7 @@ def _enum(shape: Shape) -> Check | None:
 
     def check(value: Any, path: str, found: list[str]) -> None:
         if value not in values:
-            found.append(f"Value '{value}' at '{path}' {_MUST} satisfy enum value set: [{listed}]")
+            found.append(f"Value '{value}' at '{path}' {MUST} satisfy enum value set: [{listed}]")
 
     return check
 
@@ -556,98 +370,3 @@ def _any_wrong(judge: Check, values: list[Any]) -> bool:
         if each is not None:
             judge(each, "", wrong)
     return bool(wrong)
-
-
-def length_of(value: Any) -> int:
-    """Java counts a text in UTF-16 units."""
-    if isinstance(value, str) and not value.isascii():
-        return len(value.encode("utf-16-le", "surrogatepass")) // 2
-    return len(value)
-
-
-# Classes that print as Java's objects do: the class and a number.
-_OPAQUE = {"AttributeValue": "com.amazonaws.dynamodb.v20120810.AttributeValue"}
-
-
-def text_of(value: Any, shape: Shape) -> str:
-    """A value as Java prints it: [a, b], {k=v}, Name(member=value, other=null)."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, bytes):
-        return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, list) and shape.member is not None:
-        element = shape.member.shape
-        return f"[{', '.join(text_of(each, element) for each in value)}]"
-    if isinstance(value, dict) and shape.value is not None:
-        of_value = shape.value.shape
-        return f"{{{', '.join(f'{key}={text_of(each, of_value)}' for key, each in value.items())}}}"
-    if isinstance(value, dict) and shape.name in _OPAQUE:
-        digest = crc32(repr(value).encode(errors="surrogatepass"))
-        return f"{_OPAQUE[shape.name]}@{digest:x}"
-    if isinstance(value, dict):
-        fields = (
-            f"{_lower(member.name)}={text_of(value.get(member.name), member.shape)}"
-            for member in shape.members.values()
-        )
-        return f"{shape.name}({', '.join(fields)})"
-    return str(value)
-
-
-# Java's classes of Unicode properties, as near as Python's own come.
-_PROPERTIES = {
-    "L": r"\w",
-    "M": "\u0300-\u036f",
-    "Z": r"\s",
-    "N": r"\d",
-    "S": r"$+<=>^`|~\u00a2-\u00a9\u2100-\u23ff",
-    "P": r"!-#%-*,-/:;?@\[-\]_{}\u00a1-\u00bf\u2010-\u2027",
-    "Graph": "!-~",
-    "Print": " -~",
-    "ASCII": "\x00-\x7f",
-    "Alnum": "a-zA-Z0-9",
-    "Alpha": "a-zA-Z",
-}
-
-
-# Spellings that Java reads and Python does not.
-_RESPELT = (
-    (r"\w-_", r"\w\-_"),
-    (r"\uD800\uDC00-\uDBFF\uDFFF", "\U00010000-\U0010ffff"),
-    (r"\z", r"\Z"),
-)
-_TOKEN = re.compile(r"\\p\{(?:Is)?(\w+)\}|\\.|[\[\]]|[^\\\[\]]+", re.DOTALL)
-
-
-def java_pattern(pattern: str) -> re.Pattern[str] | None:
-    """`pattern` for Python; None where it uses what Python does not have."""
-    flags = re.ASCII
-    for java, python in _RESPELT:
-        pattern = pattern.replace(java, python)
-    if r"\p{" in pattern:
-        flags = re.NOFLAG
-        pattern = _with_properties(pattern)
-    try:
-        return re.compile(pattern, flags)
-    except (re.error, RecursionError):
-        return None
-
-
-def _with_properties(pattern: str) -> str:
-    """The pattern with each Unicode property as the characters of a class."""
-    pieces = []
-    depth = 0
-    for token in _TOKEN.finditer(pattern):
-        text = token[0]
-        if token[1] is not None:
-            characters = _PROPERTIES.get(token[1]) or _PROPERTIES.get(token[1][:1], "")
-            text = characters if depth else f"[{characters}]"
-        elif text == "[":
-            depth += 1
-        elif text == "]":
-            depth -= 1
-        pieces.append(text)
-    return "".join(pieces)

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from fogbank.gateway import constraints, models
-from fogbank.gateway.constraints import java_pattern, validator
+from fogbank.gateway import models
+from fogbank.gateway.constraints import validator
+from fogbank.gateway.java import java_pattern, length_of
 from fogbank.services.errors import AwsError
 
 
@@ -292,7 +293,7 @@ def test_s3_is_exempt() -> None:
 
 
 def test_a_text_is_as_long_as_java_says() -> None:
-    assert constraints.length_of("a\U0001f600") == 3
+    assert length_of("a\U0001f600") == 3
 
 
 @pytest.mark.parametrize("service", sorted(models.SERVICES))
