@@ -386,6 +386,8 @@ def _point(tx: Reader, one: Bound, table: Table, operation: str) -> bytes | None
     for index in table.indexes:
         if index.name == one.statement.index:
             refuse_many_keys(index)
+    if one.statement.unsupported is not None:
+        raise ValidationException(one.statement.unsupported)
     found = key_and_rest(one.statement, one.scope, table)
     if found is None or found[1] or one.statement.index is not None:
         raise ValidationException(_KEYLESS_READ.format(operation))

@@ -66,9 +66,11 @@ def statement(text: str) -> Statement:
 
 
 def _select(terms: Terms) -> Statement:
-    projection = _projection(terms)
+    projection, function = _projection(terms)
     terms.cursor.expect("FROM")
     table, index = _source(terms)
+    if function is not None and index is None:
+        raise ValidationException(function)
     _refuse_alias(terms)
     where = where_of(terms)
     order: list[Ordering] = []
@@ -83,7 +85,9 @@ def _select(terms: Terms) -> Statement:
             )
     _refuse_clauses(terms)
     made = _made(terms, SELECT, table, where)
-    return replace(made, index=index, projection=projection, order=tuple(order))
+    return replace(
+        made, index=index, projection=projection, order=tuple(order), unsupported=function
+    )
 
 
 def _insert(terms: Terms) -> Statement:
@@ -167,7 +171,9 @@ def _delete(terms: Terms) -> Statement:
 def _exists(terms: Terms) -> Statement:
     terms.cursor.expect_symbol("(")
     terms.cursor.expect("SELECT")
-    _projection(terms)
+    _, function = _projection(terms)
+    if function is not None:
+        raise ValidationException(function)
     terms.cursor.expect("FROM")
     table, index = _source(terms)
     _refuse_index(index)
@@ -242,16 +248,18 @@ def _refuse_clauses(terms: Terms) -> None:
             raise ValidationException(f"Unsupported clause: {shown} at {terms.cursor.place(token)}")
 
 
-def _projection(terms: Terms) -> Projection | None:
+def _projection(terms: Terms) -> tuple[Projection | None, str | None]:
+    """The columns, and what is wrong with the first function among them."""
     if terms.cursor.accept_symbol("*"):
         if terms.cursor.is_symbol(","):
             raise ValidationException(
                 "Other attributes should not be present in the projection when '*' is used."
             )
-        return None
-    paths = [_column(terms)]
+        return None, None
+    columns = [_column(terms)]
     while terms.cursor.accept_symbol(","):
-        paths.append(_column(terms))
+        columns.append(_column(terms))
+    paths = [column for column in columns if not isinstance(column, str)]
     seen = set()
     for path in paths:
         name = shown_name(tuple(terms.plain(step) for step in path))
@@ -259,18 +267,33 @@ def _projection(terms: Terms) -> Projection | None:
             raise ValidationException(f"Duplicate identifiers in select clause: {name}")
         seen.add(name)
     names = placeholders([Node("path", path) for path in paths])
-    return Projection("ProjectionExpression", names, (), (), tuple(paths))
+    found = Projection("ProjectionExpression", names, (), (), tuple(paths))
+    return found, next((column for column in columns if isinstance(column, str)), None)
 
 
-def _column(terms: Terms) -> Path:
+def _column(terms: Terms) -> Path | str:
+    """Where the column stands; of a function, which no projection can have, what is wrong."""
     if terms.cursor.next.kind == SYMBOL and terms.cursor.next.text == "(":
         if terms.cursor.here.text.lower() in EXISTENCE:
             place = terms.cursor.place(terms.cursor.here)
             raise ValidationException(f"Unexpected path component at {place}")
-        raise ValidationException(f"Unsupported function: {terms.cursor.here.text}")
+        return _skipped_call(terms)
     path = terms.path()
     _refuse_alias(terms)
     return path
+
+
+def _skipped_call(terms: Terms) -> str:
+    """Take a call, whatever its arguments."""
+    unsupported = f"Unsupported function: {terms.cursor.take().text}"
+    open_ = 0
+    while terms.cursor.here.kind != END:
+        token = terms.cursor.take()
+        if token.kind == SYMBOL and token.text in ("(", ")"):
+            open_ += 1 if token.text == "(" else -1
+            if not open_:
+                return unsupported
+    raise ValidationException(unsupported)
 
 
 def _ordering(terms: Terms) -> Ordering:

@@ -54,6 +54,8 @@ async def select(ctx: Context, request: Input, statement: Statement, scope: Scop
     def work(tx: Reader, *, brief: bool) -> Output:
         table = schema.load(tx, record_key, now_ms)
         index = _index_of(statement, table, consistent=reading.consistent)
+        if statement.unsupported is not None:
+            raise ValidationException(statement.unsupported)
         metered = index.name if index is not None and index.is_global else ""
         if meter is not None:
             meter.begin()

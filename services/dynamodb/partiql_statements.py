@@ -63,6 +63,8 @@ class Statement:
     item: str | None = None
     update: Update | None = None
     returning: Returning | None = None
+    # What is wrong with a SELECT of an index, which AWS tells only after the index's faults.
+    unsupported: str | None = None
 
     @property
     def is_read(self) -> bool:

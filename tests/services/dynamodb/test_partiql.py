@@ -595,12 +595,33 @@ def test_an_index_with_several_keys_of_a_kind_is_not_read(calls: Calls) -> None:
     }
     asyncio.run(calls("CreateTable", **table))
     calls.clock.advance(60_000)
-    with pytest.raises(AwsError) as caught:
-        asyncio.run(calls("ExecuteStatement", Statement="SELECT * FROM pairs.both WHERE one = 5"))
-    assert caught.value.message == (
+    refusal = (
         "PartiQL statements cannot be executed on tables with multi-attribute HASH keys or "
         "multi-attribute RANGE keys."
     )
+    for text in ("SELECT * FROM pairs.both WHERE one = 5", "SELECT COUNT(*) FROM pairs.both"):
+        with pytest.raises(AwsError) as caught:
+            asyncio.run(calls("ExecuteStatement", Statement=text))
+        assert caught.value.message == refusal
+    batch = asyncio.run(
+        calls("BatchExecuteStatement", Statements=[{"Statement": "SELECT f(one) FROM pairs.both"}])
+    )
+    assert batch["Responses"][0]["Error"]["Message"] == refusal
+
+
+@pytest.mark.parametrize(
+    ("columns", "source", "told"),
+    [
+        ("COUNT(*)", "songs", "Unsupported function: COUNT"),
+        ("COUNT(*)", 'songs."by-label"', "Unsupported function: COUNT"),
+        ("a, max(min(b), c), upper(d)", 'songs."by-label"', "Unsupported function: max"),
+        ("COUNT(*", "songs", "Unsupported function: COUNT"),
+        ("COUNT(*)", "songs.absent", "The table does not have the specified index"),
+        ("COUNT(*)", 'songs."by-label" WHERE', MALFORMED + "Unexpected term"),
+    ],
+)
+def test_a_projection_has_no_functions(refused: Run, columns: str, source: str, told: str) -> None:
+    assert refused(f"SELECT {columns} FROM {source}") == told
 
 
 def test_exists_needs_a_condition_beside_the_key(calls: Calls) -> None:

@@ -25,6 +25,8 @@ DEEP = (
     "beyond supported limit"
 )
 NO_NUMBER = "The parameter cannot be converted to a numeric value"
+HUGE = "1e9223372036854775808"
+EMPTY = "An string set  may not be empty"
 OVER = "Number overflow. Attempting to store a number with magnitude larger than supported range"
 UNDER = "Number underflow. Attempting to store a number with magnitude smaller than supported range"
 
@@ -161,7 +163,7 @@ NUMBERS: list[tuple[str, str, str]] = [
     ("1e2147483647", UNDER, OVER),
     ("1e2147483648", f"{NO_NUMBER}: 1e2147483648", OVER),
     ("1e-2147483648", f"{NO_NUMBER}: 1e-2147483648", UNDER),
-    ("1e9223372036854775808", *(f"{NO_NUMBER}: 1e9223372036854775808",) * 2),
+    (HUGE, f"{NO_NUMBER}: {HUGE}", f"{NO_NUMBER}: {HUGE}"),
 ]
 SETS: list[tuple[Value, str, str]] = [
     (
@@ -184,7 +186,7 @@ SETS: list[tuple[Value, str, str]] = [
         "Input collection contains duplicates",
         f"{INVALID}Input collection contains duplicates.",
     ),
-    ({"SS": []}, *(f"{INVALID}An string set  may not be empty",) * 2),
+    ({"SS": []}, f"{INVALID}{EMPTY}", f"{INVALID}{EMPTY}"),
 ]
 FAULTS: list[tuple[Value, str, str]] = [
     *(({"N": text}, older, newer) for text, older, newer in NUMBERS),
