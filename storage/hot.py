@@ -5,6 +5,7 @@ then decrypts four pages anew, 115 us where it took 6. A store that has one writ
 what each commit changed.
 """
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -19,6 +20,7 @@ _OVER = "a transaction is used after its work returned"
 
 
 Find = Callable[[bytes, object], object]
+Chunk = list[tuple[bytes, bytes]]
 
 
 class Stale(BaseException):
@@ -125,14 +127,14 @@ class HotReader:
         self._reads_database = True
         if not self._hot.is_still(self._at):
             raise Stale
-        return self._open_range(start, stop, reverse, expected)
+        chunks = self._rows.chunks(start, stop, reverse, expected)
+        return itertools.chain.from_iterable(self._while_open(chunks))
 
-    def _open_range(
-        self, start: bytes, stop: bytes, reverse: bool, expected: int
-    ) -> Iterator[tuple[bytes, bytes]]:
-        for pair in self._rows.range(start, stop, reverse=reverse, expected=expected):
-            yield pair
+    def _while_open(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Looked at once a chunk and not once a pair: that would cost a page a tenth."""
+        for chunk in chunks:
             assert self._find is not _refuse, "a range is consumed after its work returned"
+            yield chunk
 
     def is_sound(self) -> bool:
         """Whether all that was read is of one state: asked when the work is over."""

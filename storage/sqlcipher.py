@@ -1,5 +1,6 @@
 """Connections to the encrypted database: how they are opened, and what their errors mean."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -108,12 +109,17 @@ class Rows:
     def range(
         self, start: bytes, stop: bytes, *, reverse: bool = False, expected: int = 0
     ) -> Iterator[tuple[bytes, bytes]]:
+        return itertools.chain.from_iterable(self.chunks(start, stop, reverse, expected))
+
+    def chunks(
+        self, start: bytes, stop: bytes, reverse: bool, expected: int
+    ) -> Iterator[list[tuple[bytes, bytes]]]:
         """Each chunk is a query of its own from the last key on: nothing stays open between."""
         rows_max = _CHUNK_ROWS_MIN
         while start < stop:
             sql = _DOWN if reverse else _UP
             rows = self.cursor.execute(sql, (start, stop, rows_max)).fetchall()
-            yield from rows
+            yield rows
             if len(rows) < rows_max:
                 return
             last = rows[-1][0]
