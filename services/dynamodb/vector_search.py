@@ -27,6 +27,7 @@ from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import ANY, INTEGER, STRING, check
 from fogbank.services.dynamodb.values import Item, Value, kind_of
+from fogbank.services.dynamodb.vector_cache import Entries, Entry
 from fogbank.services.dynamodb.vector_indexes import present, state
 from fogbank.services.dynamodb.vector_rules import Definition, schema_names, vector_name
 from fogbank.services.dynamodb.vectors import (
@@ -36,7 +37,6 @@ from fogbank.services.dynamodb.vectors import (
     fits,
     floats,
     projected,
-    vector_of,
 )
 from fogbank.storage.kv import Reader
 
@@ -77,6 +77,7 @@ class Found:
 
     table: Table
     index: Definition
+    search: Search
     nearest: list[tuple[float, Item]]
     examined: int
 
@@ -92,23 +93,30 @@ async def search_vectors(ctx: Context, request: Input) -> Output:
     search = _search_of(request)
     key = schema.table_key(ctx.world, name)
     now_ms = ctx.clock.now_ms()
-    found = await ctx.store.read(lambda tx: _nearest(tx, key, search, now_ms))
-    results: list[Output] = []
-    size_bytes = 0
-    for score, item in found.nearest:
-        results.append({"Item": _shown(found, search, item), "Score": score})
-        size_bytes += len(orjson.dumps(results[-1]))
+    told = wanted(request) is not None
+    # On the reader's thread: both the search and the making of a large answer take long.
+    answer = await ctx.store.read(lambda tx: _answer(_nearest(tx, key, search, now_ms), told))
+    return {"__raw__": answer}
+
+
+def _answer(found: Found, told: bool) -> bytes:
+    """The answer as JSON; `told` whether it says what was consumed."""
+    results = [
+        orjson.dumps({"Item": _shown(found, item), "Score": score}) for score, item in found.nearest
+    ]
+    size_bytes = sum(map(len, results))
     if size_bytes > ANSWER_BYTES_MAX:
         raise ValidationException(
             "The results are larger than 16 MB; reduce TopK or use a narrower projection"
         )
-    answer: Output = {"SearchResults": results}
-    if wanted(request):
+    capacity = b""
+    if told:
         vectors_bytes = found.examined * found.index["Dimensions"] * FLOAT_BYTES
-        answer["ConsumedCapacity"] = {
-            "VectorSearchRequestBytes": float(max(BYTES_MIN, vectors_bytes + size_bytes))
-        }
-    return answer
+        request_bytes = float(max(BYTES_MIN, vectors_bytes + size_bytes))
+        capacity = b',"ConsumedCapacity":' + orjson.dumps(
+            {"VectorSearchRequestBytes": request_bytes}
+        )
+    return b'{"SearchResults":[' + b",".join(results) + b"]" + capacity + b"}"
 
 
 def _search_of(request: Input) -> Search:
@@ -132,7 +140,7 @@ def _search_of(request: Input) -> Search:
     if request.get("ProjectionExpression") is not None:
         chosen = scope.use(projection(request["ProjectionExpression"]))
     scope.finish()
-    return Search(request["IndexName"], floats(numbers), top, pairs, chosen, scope)
+    return Search(request["IndexName"], tuple(floats(numbers)), top, pairs, chosen, scope)
 
 
 def _refused(text: str) -> ValidationException:
@@ -176,24 +184,22 @@ def _nearest(tx: Reader, key: bytes, search: Search, now_ms: int) -> Found:
     index = _index_of(table, search, now_ms)
     _check_fit(table, index, search)
     distance = _DISTANCES[index["DistanceFunction"]](search.vector)
+    entries = Entries(index)
     examined = 0
-    scored: list[tuple[float, int, Item]] = []
+    scored: list[tuple[float, int, bytes]] = []
     for at, (_, raw) in enumerate(tx.range(*schema.items_span(table.world, table.id))):
-        item = stored.open_(raw)
-        vector = vector_of(index, item)
-        if vector is None or not _holds(item, search.pairs):
+        entry = entries.of(raw)
+        if entry is None or not _holds(entry.attributes, search.pairs):
             continue
         examined += 1
-        scored.append((distance(vector), at, item))
+        scored.append((distance(entry), at, raw))
         if len(scored) > 2 * TOP_MAX:
-            scored = nsmallest(search.top, scored, key=_rank)
-    nearest = nsmallest(search.top, scored, key=_rank)
+            scored = nsmallest(search.top, scored)
     sign = -1.0 if index["DistanceFunction"] == "DOT_PRODUCT" else 1.0
-    return Found(table, index, [(sign * score + 0.0, item) for score, _, item in nearest], examined)
-
-
-def _rank(scored: tuple[float, int, Item]) -> tuple[float, int]:
-    return scored[:2]
+    nearest = [
+        (sign * score + 0.0, stored.open_(raw)) for score, _, raw in nsmallest(search.top, scored)
+    ]
+    return Found(table, index, search, nearest, examined)
 
 
 def _index_of(table: Table, search: Search, now_ms: int) -> Definition:
@@ -232,33 +238,33 @@ def _holds(item: Item, pairs: tuple[tuple[str, Value], ...]) -> bool:
     return all(name in item and compare("=", item[name], value) for name, value in pairs)
 
 
+Distance = Callable[[Entry], float]
+
+
 def _product(one: Vector, two: Vector) -> float:
     return fsum(map(mul, one, two))
-
-
-Distance = Callable[[Vector], float]
 
 
 def _cosine(wanted_: Vector) -> Distance:
     """0 for the same direction, 2 for the opposite; a vector of zeros has none: 1."""
     length = hypot(*wanted_)
 
-    def distance(vector: Vector) -> float:
-        lengths = length * hypot(*vector)
+    def distance(entry: Entry) -> float:
+        lengths = length * entry.length
         if not lengths:
             return 1.0
-        return min(2.0, max(0.0, 1.0 - _product(wanted_, vector) / lengths))
+        return min(2.0, max(0.0, 1.0 - _product(wanted_, entry.vector) / lengths))
 
     return distance
 
 
 def _euclidean(wanted_: Vector) -> Distance:
-    return lambda vector: dist(wanted_, vector)
+    return lambda entry: dist(wanted_, entry.vector)
 
 
 def _opposed_product(wanted_: Vector) -> Distance:
     """The dot product's opposite: what is nearest is least, as with the others."""
-    return lambda vector: -_product(wanted_, vector)
+    return lambda entry: -_product(wanted_, entry.vector)
 
 
 _DISTANCES: dict[str, Callable[[Vector], Distance]] = {
@@ -268,8 +274,9 @@ _DISTANCES: dict[str, Callable[[Vector], Distance]] = {
 }
 
 
-def _shown(found: Found, search: Search, item: Item) -> Item:
+def _shown(found: Found, item: Item) -> Item:
     """What the result has of the item: the vector only when the projection names it."""
+    search = found.search
     kept: dict[str, Any] = projected(found.table, found.index, item)
     if search.chosen is None:
         return kept

@@ -196,6 +196,15 @@ def test_the_dot_product_finds_the_greatest(dynamodb: Any) -> None:
     assert found == [("long", 20.0), ("short", 2.0), ("against", -4.0)]
 
 
+def test_an_item_is_found_by_the_vector_that_it_has_now(dynamodb: Any) -> None:
+    create(dynamodb, {**WHOLE, "DistanceFunction": "EUCLIDEAN"})
+    for at in (3, 5, 3):
+        put(dynamodb, "1", (at, 0, 0))
+        assert search(dynamodb, 0, 0, 0) == [("1", float(at))]
+    dynamodb.delete_item(TableName="products", Key={"id": {"S": "1"}})
+    assert search(dynamodb, 0, 0, 0) == []
+
+
 def test_only_the_nearest_are_returned(dynamodb: Any) -> None:
     create(dynamodb, {**WHOLE, "DistanceFunction": "EUCLIDEAN"})
     for number in range(250):
