@@ -11,7 +11,7 @@ from fogbank.services.dynamodb import legacy, schema, stored, values
 from fogbank.services.dynamodb.capacity import Told, consumed, read_units, wanted
 from fogbank.services.dynamodb.conditions import Condition, condition
 from fogbank.services.dynamodb.errors import ValidationException
-from fogbank.services.dynamodb.faults import ValueFault, bare
+from fogbank.services.dynamodb.faults import Fault, ValueFault, bare, counted
 from fogbank.services.dynamodb.items import NAMES, AnyProjection, projection_of
 from fogbank.services.dynamodb.key_conditions import (
     KeyCondition,
@@ -131,7 +131,10 @@ def _asked(request: Input) -> tuple[Reading, list[KeyCondition]]:
     else:
         conditions = from_expression(text, scope)
     scope.finish()
-    _check_select(reading)
+    try:
+        _check_select(reading)
+    except Fault as fault:
+        raise counted(fault) from None
     return reading, conditions
 
 
@@ -194,7 +197,8 @@ def _check_select(reading: Reading) -> None:
             member = "AttributesToGet"
         raise ValidationException(f"Cannot specify the {member} when choosing to get {select}")
     if select == "SPECIFIC_ATTRIBUTES" and chosen is None:
-        raise ValidationException(
+        # Query counts this one, Scan does not.
+        raise Fault(
             "Must specify the AttributesToGet or ProjectionExpression when choosing to get "
             "SPECIFIC_ATTRIBUTES"
         )
@@ -407,13 +411,9 @@ def _answer(reading: Reading, table: Table, index: Index | None, page: Page) -> 
     if reading.filter is None and reading.projection is None:
         if reading.select == "COUNT":
             return answer
-        # One copy: a large page's bytes cost more than its items' number.
-        pieces: list[bytes | memoryview] = [
-            piece for raw in page.raws for piece in (b",", stored.view_of(raw))
-        ]
-        pieces[:1] = [b'{"Items":[']
-        pieces.append(b"]," + orjson.dumps(answer)[1:])
-        return {"__raw__": b"".join(pieces)}
+        items_json = b",".join([raw[stored.HEAD_BYTES :] for raw in page.raws])
+        rest = orjson.dumps(answer)[1:]
+        return {"__raw__": b"".join((b'{"Items":[', items_json, b"],", rest))}
     items: list[dict[str, Any]] = [stored.open_(raw) for raw in page.raws]
     if reading.filter is not None:
         holds, scope = reading.filter.holds, reading.scope

@@ -26,10 +26,5 @@ def json_of(raw: bytes) -> bytes:
     return raw[HEAD_BYTES:]
 
 
-def view_of(raw: bytes) -> memoryview:
-    """The same without a copy, to be joined."""
-    return memoryview(raw)[HEAD_BYTES:]
-
-
 def open_(raw: bytes) -> Item:
     return cast(Item, orjson.loads(raw[HEAD_BYTES:]))
