@@ -80,14 +80,13 @@ def _plain(pairs: Iterable[tuple[bytes, bytes]], most: int, *, brief: bool) -> P
     """A page of entries that are told as they are stored."""
     page = Page()
     raws = page.raws
-    total = count = 0
-    for _, raw in pairs:
+    total = 0
+    for count, (_, raw) in enumerate(pairs, 1):
         size = total + stored.size_of(raw)
         if size > PAGE_BYTES_MAX and raws:
             page.last = raws[-1]
             break
         total = size
-        count += 1
         raws.append(raw)
         if count >= most:
             page.last = raw
