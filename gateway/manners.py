@@ -3,6 +3,7 @@
 The texts are AWS's, as its answers show them.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,14 +60,31 @@ _DATA_PLANE = frozenset(
 
 def _dynamodb(operation: OperationModel) -> Validator | None:
     if operation.name in ("BatchGetItem", "BatchWriteItem"):
-        return lambda request: _refuse_no_items(request, operation.name)
+        return lambda request: _of_batch(request, operation.name)
     return _table_name(operation)
 
 
-def _refuse_no_items(request: dict[str, Any], operation: str) -> list[str]:
-    if request.get("RequestItems") == {}:
+def _of_batch(request: dict[str, Any], operation: str) -> list[str]:
+    given = request.get("RequestItems")
+    if given == {}:
         raise ValidationException(f"The requestItems parameter is required for {operation}")
-    return []
+    # BatchWriteItem shows what it was given in a form of its own, and only when all else is right.
+    if given is None or operation != "BatchGetItem" or all(map(_is_name, given)):
+        return []
+    shown = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
+    return [
+        f"Value '{shown}' at 'requestItems' failed to satisfy constraint: Map keys must satisfy "
+        "constraint: [Member must have length less than or equal to 255, Member must have length "
+        "greater than or equal to 3, Member must satisfy regular expression pattern: "
+        f"{_TABLE_NAME.pattern}]"
+    ]
+
+
+def _is_name(name: str) -> bool:
+    """Whether it is the name of a table, or an ARN."""
+    return name.startswith("arn:") or (
+        3 <= len(name) <= 255 and _TABLE_NAME.fullmatch(name) is not None
+    )
 
 
 def _table_name(operation: OperationModel) -> Validator | None:
@@ -88,9 +106,10 @@ def _table_name(operation: OperationModel) -> Validator | None:
             raise ValidationException(
                 "The parameter 'TableName' is required but was not present in the request"
             )
-        if name.startswith("arn:") or (
-            3 <= len(name) <= 255 and _TABLE_NAME.fullmatch(name) is not None
-        ):
+        if _is_name(name):
+            return []
+        if not name and operation.name == "UpdateItem" and request.get("Key") is None:
+            # The one case in which the length is told with the other errors, in their order.
             return []
         size = length_of(name)
         if not shortest <= size <= 255:
@@ -133,6 +152,17 @@ MANNERS: dict[str, Manners] = {
             ("TimeToLiveSpecification", ("AttributeName", "Enabled")),
             ("AttributeDefinition", ("AttributeType", "AttributeName")),
             ("TransactWriteItemsInput", ("ClientRequestToken",)),
+            (
+                "UpdateItemInput",
+                (
+                    *("ReturnConsumedCapacity", "TableName", "ReturnValues"),
+                    *("ConditionalOperator", "Key"),
+                ),
+            ),
+            (
+                "CreateTableInput",
+                ("AttributeDefinitions", "TableName", "KeySchema", "GlobalSecondaryIndexes"),
+            ),
         ),
         # Items and keys: the service measures them anyway. Tags have texts of their own.
         own_shapes=frozenset(

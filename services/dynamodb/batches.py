@@ -23,10 +23,10 @@ from fogbank.services.dynamodb.items import (
     put_work,
     write_cost,
 )
-from fogbank.services.dynamodb.keys import check_key, expected_reads, item_key
-from fogbank.services.dynamodb.moments import moment_of
+from fogbank.services.dynamodb.keys import check_key, check_present, expected_reads, item_key
+from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.schema import Table
-from fogbank.services.dynamodb.scope import Scope, scope_of
+from fogbank.services.dynamodb.scope import Scope, both_kinds, scope_of
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, STRING, check
 from fogbank.services.dynamodb.throttling import READ, WRITE, Meter, meter_of
@@ -112,6 +112,7 @@ async def batch_get_item(ctx: Context, request: Input) -> Output:
     if sum(len(one["Keys"]) for one in request["RequestItems"].values()) > GET_MAX:
         raise ValidationException("Too many items requested for the BatchGetItem call")
     tables = [_Wanted(ctx, given, one) for given, one in request["RequestItems"].items()]
+    _refuse_both_kinds([one.request for one in tables])
     now_ms = ctx.clock.now_ms()
     meter = meter_of(ctx)
 
@@ -144,6 +145,16 @@ async def batch_get_item(ctx: Context, request: Input) -> Output:
             if one.table is not None and (told := wanted(request, one.given))
         ]
     return answer
+
+
+def _refuse_both_kinds(requests: list[Input]) -> None:
+    """Tables are all projected by expressions or all by names, as within one table.
+
+    That AWS refuses it is known, its text is not: it is taken to be that of one table.
+    """
+    older, newer = "AttributesToGet", "ProjectionExpression"
+    if all(any(one.get(member) is not None for one in requests) for member in (older, newer)):
+        raise both_kinds([older], [newer])
 
 
 def _refuse_all_throttled(meter: Meter | None, parts: int, refusals: list[AwsError | None]) -> None:
@@ -259,11 +270,21 @@ def _write_of(given: dict[str, Any]) -> tuple[Item, Work]:
     if put is not None:
         item, size = values.item(put["Item"])
         check_size(size)
-        return item, put_work(item, stored.seal(item, size), guard)
+        return item, _put_of_batch(item, put_work(item, stored.seal(item, size), guard))
     if delete is None:
         raise missing("requestItems")
     key, _ = values.item(delete["Key"])
     return key, delete_work(key, guard)
+
+
+def _put_of_batch(item: Item, put: Work) -> Work:
+    """A batch says of keys what it says of those of deletions."""
+
+    def work(tx: Writer, table: Table, moment: Moment) -> Change:
+        check_present(table, item)
+        return put(tx, table, moment)
+
+    return work
 
 
 def _refuse_same_item(table: Table, items: list[Item]) -> None:

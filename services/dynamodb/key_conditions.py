@@ -3,9 +3,16 @@
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NoReturn
 
-from fogbank.services.dynamodb.conditions import Condition, Node, condition
+from fogbank.services.dynamodb.conditions import (
+    COMPILED_MAX,
+    Condition,
+    Node,
+    compiled,
+    condition,
+)
 from fogbank.services.dynamodb.errors import ValidationException
 from fogbank.services.dynamodb.keys import part
 from fogbank.services.dynamodb.operands import begins_with, compare
@@ -19,6 +26,8 @@ ONE_PER_KEY = (
     "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per "
     "key"
 )
+# An operator, the path of the key, and the placeholders of values.
+_Found = tuple[str, tuple[str | int, ...], tuple[str, ...]]
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 
 
@@ -50,9 +59,10 @@ class KeyRange:
 
 def from_expression(text: str, scope: Scope) -> list[KeyCondition]:
     """The conditions that a KeyConditionExpression names, in their order."""
-    compiled: Condition = condition(text, KIND)
-    found = list(_conditions(compiled.root))
-    scope.use(compiled)
+    found, clauses = _compiled(text)
+    for clause in clauses:
+        # Each is used for itself, as what is wrong is told clause by clause.
+        scope.use(clause)
     result = [
         KeyCondition(
             str(scope.resolve(path)[0]), operator, tuple(scope.values[name] for name in names)
@@ -64,12 +74,27 @@ def from_expression(text: str, scope: Scope) -> list[KeyCondition]:
     return result
 
 
+@lru_cache(maxsize=COMPILED_MAX)
+def _compiled(text: str) -> tuple[tuple[_Found, ...], tuple[Condition, ...]]:
+    """What the expression says of keys, and its clauses."""
+    root = condition(text, KIND).root
+    return tuple(_conditions(root)), tuple(compiled(clause, KIND) for clause in _clauses(root))
+
+
 def _fail(message: str) -> NoReturn:
     # AWS says these without the prefix that its other texts on expressions have.
     raise ValidationException(message)
 
 
-def _conditions(node: Node) -> Iterator[tuple[str, tuple[str | int, ...], list[str]]]:
+def _clauses(node: Node) -> Iterator[Node]:
+    if node.kind == "and":
+        for inner in node.parts:
+            yield from _clauses(inner)
+    else:
+        yield node
+
+
+def _conditions(node: Node) -> Iterator[_Found]:
     if node.kind == "and":
         for inner in node.parts:
             yield from _conditions(inner)
@@ -102,7 +127,7 @@ def _conditions(node: Node) -> Iterator[tuple[str, tuple[str | int, ...], list[s
     yield (
         operator,
         paths[0].parts,
-        [argument.parts[0] for argument in arguments if argument.kind == "value"],
+        tuple(argument.parts[0] for argument in arguments if argument.kind == "value"),
     )
 
 

@@ -35,6 +35,10 @@ _EMPTY_UPDATED = (
 )
 
 
+class EmptyKey(ValidationException):
+    """A value of a key is empty: a transaction is not cancelled for it but refused."""
+
+
 def part(value: Value) -> Part:
     """The part of a key that orders as DynamoDB orders the value."""
     kind, member = next(iter(value.items()))
@@ -103,11 +107,16 @@ def check_key(table: Table, key: Item) -> None:
     """`key` is exactly the primary key of `table`."""
     if len(key) != len(table.key_names):
         raise ValidationException(MISMATCH)
+    check_present(table, key)
+    _check_values(table, key)
+
+
+def check_present(table: Table, item: Item) -> None:
+    """`item` has a primary key of the types of `table`."""
     for name in table.key_names:
-        value = key.get(name)
+        value = item.get(name)
         if value is None or table.types[name] not in value:
             raise ValidationException(MISMATCH)
-    _check_values(table, key)
 
 
 def check_item(table: Table, item: Item) -> None:
@@ -140,7 +149,7 @@ def check_updated(table: Table, item: Item) -> None:
                 )
             if value[kind] == "":
                 word = "string" if kind == "S" else "binary"
-                raise ValidationException(_EMPTY_UPDATED.format(word))
+                raise EmptyKey(_EMPTY_UPDATED.format(word))
         _check_sizes(item, index.hash_names, index.range_names)
 
 
@@ -158,7 +167,7 @@ def check_index_keys(table: Table, item: Item) -> None:
                 )
             if value[kind] == "":
                 word = "string" if kind == "S" else "binary"
-                raise ValidationException(_EMPTY_INDEXED.format(word, index.name, name))
+                raise EmptyKey(_EMPTY_INDEXED.format(word, index.name, name))
         _check_sizes(item, index.hash_names, index.range_names)
 
 
@@ -168,7 +177,7 @@ def _check_values(table: Table, item: Item) -> None:
         for kind, member in item[name].items():
             if not member:
                 word = "string" if kind == "S" else "binary"
-                raise ValidationException(_EMPTY.format(word, name))
+                raise EmptyKey(_EMPTY.format(word, name))
             is_short = is_short and len(member) <= _SHORT
     if not is_short:
         _check_sizes(item, table.key_names[:1], table.key_names[1:])

@@ -140,11 +140,7 @@ def scope_of(
     if present:
         others = [name for name in legacy if request.get(name) is not None]
         if others:
-            raise ValidationException(
-                "Can not use both expression and non-expression parameters in the same request: "
-                f"Non-expression parameters: {{{', '.join(others)}}} "
-                f"Expression parameters: {{{', '.join(present)}}}"
-            )
+            raise both_kinds(others, present)
     if names is not None and not present:
         only = f": {expressions[0]} is null" if len(expressions) == 1 else ""
         plain = "ExpressionAttributeNames can only be specified when using expressions"
@@ -155,6 +151,14 @@ def scope_of(
         plain = "ExpressionAttributeValues can only be specified when using expressions"
         raise Fault(f"{plain}: {' and '.join(with_values)} {verb} null", plain)
     return Scope(names, given, outer=outer)
+
+
+def both_kinds(others: Sequence[str], expressions: Sequence[str]) -> ValidationException:
+    return ValidationException(
+        "Can not use both expression and non-expression parameters in the same request: "
+        f"Non-expression parameters: {{{', '.join(others)}}} "
+        f"Expression parameters: {{{', '.join(expressions)}}}"
+    )
 
 
 def _check_names(names: dict[str, str]) -> None:

@@ -39,9 +39,9 @@ class Cursor:
         if not text.strip():
             self.fail("The expression can not be empty;")
         if size > EXPRESSION_BYTES_MAX:
-            self.fail(
-                f"Expression size has exceeded the maximum allowed size; expression size: {size}"
-            )
+            # Of an update the size is not told.
+            told = "" if kind == "UpdateExpression" else f" expression size: {size}"
+            self.fail(f"Expression size has exceeded the maximum allowed size;{told}")
         self.tokens = _tokens(text)
         self.at = 0
         self.operators = 0

@@ -43,7 +43,7 @@ from fogbank.services.dynamodb.items import (
     update_work,
     write_cost,
 )
-from fogbank.services.dynamodb.keys import check_key, item_key
+from fogbank.services.dynamodb.keys import EmptyKey, check_key, item_key
 from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope, scope_of
@@ -267,6 +267,8 @@ def run(
                 meter.write(table, 2 * write_cost(change), units)
             changes.append(change)
             reasons.append({"Code": "None"})
+        except EmptyKey:
+            raise
         except _REASONED as error:
             reasons.append(reason_of(error))
     if len(changes) < len(actions):
@@ -412,6 +414,8 @@ async def transact_get_items(ctx: Context, request: Input) -> Output:
                 if meter is not None:
                     meter.admit(table, READ)
                 reasons.append({"Code": "None"})
+            except EmptyKey:
+                raise
             except _REASONED as error:
                 reasons.append(reason_of(error))
         if any(reason["Code"] != "None" for reason in reasons):
@@ -432,9 +436,9 @@ async def transact_get_items(ctx: Context, request: Input) -> Output:
             answer["Responses"].append({})
             continue
         item = stored.open_(raw)
-        answer["Responses"].append(
-            {"Item": item if one.projection is None else one.projection.of(item, one.scope)}
-        )
+        kept = item if one.projection is None else one.projection.of(item, one.scope)
+        # An item of which nothing is asked for is told like one that is not there.
+        answer["Responses"].append({"Item": kept} if kept else {})
     if wanted(request):
         names = [one["Get"]["TableName"] for one in request["TransactItems"]]
         answer["ConsumedCapacity"] = read_capacity(request, names, found)

@@ -242,6 +242,55 @@ def test_several_errors_are_counted_and_joined() -> None:
     assert "; Value 'wrong' at 'updateRestApiInput.patchOperations.3.member.op'" in error.message
 
 
+ENUM = "failed to satisfy constraint: Member must satisfy enum value set: "
+NO_KEY = "Value null at 'key' failed to satisfy constraint: Member must not be null"
+
+
+def test_an_update_without_a_key_tells_of_an_empty_name_among_the_others() -> None:
+    wrong = {"TableName": "", "ReturnConsumedCapacity": "X", "ReturnValues": "Y"}
+    error = refusal("dynamodb", "UpdateItem", wrong)
+    assert error.message == (
+        f"4 validation errors detected: Value 'X' at 'returnConsumedCapacity' {ENUM}[INDEXES, "
+        "TOTAL, NONE]; Value '' at 'tableName' failed to satisfy constraint: Member must have "
+        f"length greater than or equal to 1; Value 'Y' at 'returnValues' {ENUM}[ALL_NEW, "
+        f"UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]; {NO_KEY}"
+    )
+    error = refusal("dynamodb", "UpdateItem", {**wrong, "Key": {"id": {"S": "1"}}})
+    assert error.message is not None and error.message.startswith("1 validation error detected")
+
+
+def test_indexes_of_a_table_are_told_global_ones_first() -> None:
+    index = {
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    error = refusal(
+        "dynamodb",
+        "CreateTable",
+        {
+            "TableName": "abc",
+            "LocalSecondaryIndexes": [{"IndexName": "aa", **index}],
+            "GlobalSecondaryIndexes": [{"IndexName": "zz", **index}],
+        },
+    )
+    assert error.message is not None
+    assert error.message.index("globalSecondaryIndexes") < error.message.index(
+        "localSecondaryIndexes"
+    )
+
+
+def test_a_wrong_name_in_a_batch_of_reads_is_told_with_the_batch() -> None:
+    given = {"RequestItems": {"bad!name": {"Keys": [{"id": {"S": "1"}}]}}}
+    error = refusal("dynamodb", "BatchGetItem", {**given, "ReturnConsumedCapacity": "X"})
+    assert error.message == (
+        '2 validation errors detected: Value \'{"bad!name":{"Keys":[{"id":{"S":"1"}}]}}\' at '
+        "'requestItems' failed to satisfy constraint: Map keys must satisfy constraint: [Member "
+        "must have length less than or equal to 255, Member must have length greater than or equal "
+        "to 3, Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]; Value 'X' at "
+        f"'returnConsumedCapacity' {ENUM}[INDEXES, TOTAL, NONE]"
+    )
+
+
 def test_no_more_than_ten_errors_are_told() -> None:
     wrong = [{"AttributeName": f"a{number}", "AttributeType": "T"} for number in range(12)]
     error = refusal("dynamodb", "CreateTable", {"TableName": "abc", "AttributeDefinitions": wrong})
