@@ -8,6 +8,7 @@ from fogbank.services.context import Context, Output, World
 from fogbank.services.dynamodb.backup_errors import AccessDenied, BackupNotFoundException
 from fogbank.services.dynamodb.errors import ValidationException
 from fogbank.services.dynamodb.schema import Record
+from fogbank.services.dynamodb.vector_indexes import lasting
 from fogbank.services.events import emit
 from fogbank.storage.keys import pack, span
 from fogbank.storage.kv import Reader, Writer
@@ -49,7 +50,10 @@ def new_backup(record: Record, backup_id: str, name: str, kind: str, now_ms: int
         "SizeBytes": 0,
         "ItemCount": 0,
         "Restores": 0,
-        "Table": {member: record[member] for member in KEPT if member in record},
+        "Table": {
+            **{member: record[member] for member in KEPT if member in record},
+            "VectorIndexes": lasting(record),
+        },
     }
 
 
@@ -151,6 +155,8 @@ def _features(table: Record) -> Output:
             }
             for index in table["GlobalSecondaryIndexes"]
         ]
+    if table.get("VectorIndexes"):
+        features["VectorIndexes"] = table["VectorIndexes"]
     if table.get("StreamSpecification"):
         features["StreamDescription"] = table["StreamSpecification"]
     if table.get("TimeToLive"):

@@ -38,7 +38,7 @@ def check_create(request: Input) -> None:
     vectors = request.get("VectorIndexes")
     check_vectors(vectors, names, on_demand=on_demand)
     indexes = [*(local or ()), *(remote or ())]
-    _check_unique([index["IndexName"] for index in (*indexes, *(vectors or ()))])
+    check_unique([index["IndexName"] for index in (*indexes, *(vectors or ()))])
     _check_projected(indexes)
     searched = [{"KeySchema": index.get("SearchSchema") or ()} for index in vectors or ()]
     check_used(request["AttributeDefinitions"], schema, [*indexes, *searched])
@@ -194,7 +194,7 @@ def check_global(index: dict[str, Any], names: list[str], on_demand: bool) -> No
         check_throughput(throughput, index["IndexName"])
 
 
-def _check_unique(names: list[str]) -> None:
+def check_unique(names: list[str]) -> None:
     for at, name in enumerate(names):
         if name in names[:at]:
             raise invalid(f"Duplicate index name: {name}")

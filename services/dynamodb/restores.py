@@ -23,6 +23,7 @@ from fogbank.services.dynamodb.errors import (
     ValidationException,
 )
 from fogbank.services.dynamodb.recovery import window_ms
+from fogbank.services.dynamodb.restore_indexes import refused, take_indexes
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, STRING, check
@@ -34,6 +35,8 @@ from fogbank.services.dynamodb.tables import (
     THROUGHPUT,
     transition_ms,
 )
+from fogbank.services.dynamodb.vector_indexes import VECTOR_INDEX
+from fogbank.services.dynamodb.vector_rules import check_vector_billing
 from fogbank.storage.kv import Reader, Writer
 
 # Until its items are there a restored table is CREATING; no clock gets this far.
@@ -47,6 +50,7 @@ _OVERRIDES = {
     "ProvisionedThroughputOverride": THROUGHPUT,
     "OnDemandThroughputOverride": ON_DEMAND,
     "SSESpecificationOverride": SSE,
+    "VectorIndexOverride": [VECTOR_INDEX],
 }
 _BACKUP_SHAPE = {**_OVERRIDES, "BackupArn!": STRING}
 _TIME_SHAPE = {
@@ -56,10 +60,6 @@ _TIME_SHAPE = {
     "UseLatestRestorableTime": BOOLEAN,
     "RestoreDateTime": ANY,
 }
-
-
-def refused(text: str) -> ValidationException:
-    return ValidationException(f"Invalid Request: {text}")
 
 
 @service.operation("RestoreTableFromBackup")
@@ -224,51 +224,16 @@ def _target(ctx: Context, source: Record, name: str, request: Input, now_ms: int
     for member in ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "SSEDescription"):
         if source.get(member):
             record[member] = source[member]
-    for member, kept in (("LocalSecondaryIndexes", _LOCAL), ("GlobalSecondaryIndexes", _GLOBAL)):
-        wanted = request.get(f"{member.removesuffix('es')}Override")
-        indexes = _indexes(source.get(member) or [], wanted, kept)
-        if indexes:
-            record[member] = indexes
+    take_indexes(record, source, request)
     _override_billing(record, request)
+    if record.get("VectorIndexes"):
+        check_vector_billing(record["BillingMode"] == "PAY_PER_REQUEST")
     if request.get("SSESpecificationOverride") is not None:
         record.pop("SSEDescription", None)
         set_encryption(ctx, record, request["SSESpecificationOverride"])
     if record.get("BillingMode") == "PAY_PER_REQUEST":
         record["WasOnDemandMs"] = now_ms
-    used = {element["AttributeName"] for element in record["KeySchema"]}
-    for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
-        for index in record.get(member) or ():
-            used.update(element["AttributeName"] for element in index["KeySchema"])
-    record["AttributeDefinitions"] = [
-        one for one in source["AttributeDefinitions"] if one["AttributeName"] in used
-    ]
     return record
-
-
-_LOCAL = ("IndexName", "KeySchema", "Projection")
-_GLOBAL = (*_LOCAL, "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
-
-
-def _indexes(
-    source: list[dict[str, Any]], wanted: list[dict[str, Any]] | None, kept: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    """The source's indexes, or of those the ones that are wanted, perhaps under other names."""
-    chosen = source if wanted is None else wanted
-    known = [_form(index) for index in source]
-    for index in chosen:
-        if _form(index) not in known:
-            raise refused(
-                f"Index {index['IndexName']} does not match a secondary index that existed in the "
-                "source table and cannot be created during the restore operation"
-            )
-    return [{member: index[member] for member in kept if member in index} for index in chosen]
-
-
-def _form(index: dict[str, Any]) -> tuple[Any, ...]:
-    projection = index["Projection"]
-    others = tuple(sorted(projection.get("NonKeyAttributes") or ()))
-    keys = tuple((element["AttributeName"], element["KeyType"]) for element in index["KeySchema"])
-    return keys, projection.get("ProjectionType"), others
 
 
 def _override_billing(record: Record, request: Input) -> None:

@@ -161,6 +161,15 @@ def definition(index: Definition) -> Definition:
     return {name: index[name] for name in _SHOWN if index.get(name) is not None}
 
 
+def lasting(record: Record) -> list[Definition]:
+    """The definitions of those that are not being removed: what backups and restores have."""
+    return [
+        definition(index)
+        for index in record.get("VectorIndexes") or ()
+        if "DeletedAtMs" not in index
+    ]
+
+
 def _described(record: Record, index: Definition, now_ms: int) -> dict[str, Any]:
     status, backfilling = state(record, index, now_ms)
     result = {
