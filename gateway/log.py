@@ -12,6 +12,9 @@ from functools import lru_cache
 from typing import TextIO
 
 FLUSH_S = 0.2
+# Lines that are formatted and written at once: 0.5 ms. All those of a busy moment took 10 ms, for
+# which every request waited.
+LINES_AT_ONCE = 200
 
 
 # When (seconds since 1970), request id, account, service, operation, status, error, milliseconds:
@@ -46,11 +49,14 @@ class Log:
         return [one if isinstance(one, str) else _text(*one) for one in kept]
 
     def flush(self) -> None:
-        """Write what waits; a reader of stderr that went away must not stop the stack."""
-        if not self._waiting:
-            return
-        batch = list(self._waiting)
-        self._waiting.clear()
+        """Write what waits."""
+        while self._waiting:
+            self._write_some()
+
+    def _write_some(self) -> None:
+        """The oldest lines; a reader of stderr that went away must not stop the stack."""
+        count = min(len(self._waiting), LINES_AT_ONCE)
+        batch = [self._waiting.popleft() for _ in range(count)]
         self._kept.extend(batch)
         texts = [
             one if isinstance(one, str) else _text(*one)
@@ -69,7 +75,9 @@ class Log:
         try:
             while True:
                 await asyncio.sleep(FLUSH_S)
-                self.flush()
+                while self._waiting:
+                    self._write_some()
+                    await asyncio.sleep(0)
         finally:
             self.flush()
 

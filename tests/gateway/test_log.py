@@ -1,7 +1,10 @@
 """Log lines: written in batches, kept for `fogbank logs`, bounded."""
 
+import asyncio
 import io
 import logging
+
+import pytest
 
 from fogbank.gateway.log import Facts, Log, LogHandler
 
@@ -65,3 +68,21 @@ def test_what_the_layers_say_comes_into_the_same_log() -> None:
     record = logging.makeLogRecord({"name": "fogbank.outbox", "levelno": 30, "msg": "gone"})
     LogHandler(log).emit(record)
     assert log.lines(1)[0].endswith("fogbank.outbox: gone")
+
+
+async def test_many_lines_are_written_in_pieces_between_which_others_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fogbank.gateway.log.FLUSH_S", 0)
+    out = io.StringIO()
+    log = Log(1000, out=out)
+    for _ in range(1000):
+        log.request(facts())
+    running = asyncio.ensure_future(log.run())
+    seen = set()
+    async with asyncio.timeout(5):
+        while 1000 not in seen:
+            await asyncio.sleep(0)
+            seen.add(out.getvalue().count("\n"))
+    running.cancel()
+    assert seen >= {200, 400, 600, 800, 1000}
