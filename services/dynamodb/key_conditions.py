@@ -155,6 +155,8 @@ def range_of(table: Table, index: Index | None, given: list[KeyCondition]) -> Ke
         if name not in by_name:
             raise ValidationException(f"Query condition missed key schema element: {name}")
     others = [one for one in given if one.name not in hashes]
+    if len(ranges) > 1:
+        _check_prefix(ranges, by_name)
     for position in range(len(others)):
         if position >= len(ranges) or ranges[position] not in by_name:
             missed = ranges[position] if position < len(ranges) else None
@@ -172,6 +174,17 @@ def range_of(table: Table, index: Index | None, given: list[KeyCondition]) -> Ke
     if any(one.operator != "=" for one in ordered[: len(hashes) + max(0, len(others) - 1)]):
         raise ValidationException("Query key condition not supported")
     return _bounds(table, index, ordered, len(hashes))
+
+
+def _check_prefix(ranges: Sequence[str], by_name: dict[str, KeyCondition]) -> None:
+    """All sort keys before the last that a condition is on are equal to something."""
+    last = max((at for at, name in enumerate(ranges) if name in by_name), default=0)
+    wrong = [name for name in ranges[:last] if name not in by_name or by_name[name].operator != "="]
+    if wrong:
+        raise ValidationException(
+            f"RANGE key attributes {', '.join(wrong)} must have equality conditions specified in "
+            f"the query because a condition is present on key attribute {ranges[last]}"
+        )
 
 
 def _check_not_empty(one: KeyCondition) -> None:

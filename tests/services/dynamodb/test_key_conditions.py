@@ -47,3 +47,44 @@ async def test_older_conditions_have_an_older_text() -> None:
         for name in ("artist", "song", "extra")
     }
     assert await refusal(KeyConditions=conditions) == "Conditions can be of length 1 or 2 only"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong", "last"),
+    [
+        ("h = :v AND a = :v AND c = :v", "b", "c"),
+        ("h = :v AND a = :v AND b > :v AND c = :v", "b", "c"),
+        ("h = :v AND c > :v", "a, b", "c"),
+        ("b = :v AND h = :v", "a", "b"),
+    ],
+)
+async def test_sort_keys_before_the_last_one_named_are_equal_to_something(
+    text: str, wrong: str, last: str
+) -> None:
+    calls = Calls()
+    keys = [{"AttributeName": "h", "KeyType": "HASH"}]
+    keys += [{"AttributeName": name, "KeyType": "RANGE"} for name in "abc"]
+    await calls(
+        "CreateTable",
+        TableName="sorted",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("id", "h", "a", "b", "c")
+        ],
+        GlobalSecondaryIndexes=[
+            {"IndexName": "many", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    with pytest.raises(AwsError) as caught:
+        await calls(
+            "Query",
+            TableName="sorted",
+            IndexName="many",
+            KeyConditionExpression=text,
+            ExpressionAttributeValues={":v": {"S": "x"}},
+        )
+    assert caught.value.message == (
+        f"RANGE key attributes {wrong} must have equality conditions specified in the query "
+        f"because a condition is present on key attribute {last}"
+    )
