@@ -21,6 +21,8 @@ from fogbank.services.dynamodb.partiql_statements import (
     shown_name,
 )
 from fogbank.services.dynamodb.reads import (
+    NOT_SEARCHED,
+    SCAN,
     Reading,
     consumed_by,
     fetches,
@@ -32,6 +34,7 @@ from fogbank.services.dynamodb.schema import Index, Table, key_item
 from fogbank.services.dynamodb.scope import Scope, lookup
 from fogbank.services.dynamodb.throttling import READ, meter_of
 from fogbank.services.dynamodb.values import Item
+from fogbank.services.dynamodb.vector_indexes import is_vector_index
 from fogbank.services.errors import AwsError
 from fogbank.storage.keys import after
 from fogbank.storage.kv import Reader
@@ -53,7 +56,7 @@ async def select(ctx: Context, request: Input, statement: Statement, scope: Scop
 
     def work(tx: Reader, *, brief: bool) -> Output:
         table = schema.load(tx, record_key, now_ms)
-        index = _index_of(statement, table, consistent=reading.consistent)
+        index = _index_of(statement, table, reading, now_ms)
         if statement.unsupported is not None:
             raise ValidationException(statement.unsupported)
         metered = index.name if index is not None and index.is_global else ""
@@ -95,14 +98,17 @@ async def select(ctx: Context, request: Input, statement: Statement, scope: Scop
     return answer
 
 
-def _index_of(statement: Statement, table: Table, *, consistent: bool) -> Index | None:
+def _index_of(statement: Statement, table: Table, reading: Reading, now_ms: int) -> Index | None:
     """The index that FROM names. The texts differ from those of Query, as they do at AWS."""
     if statement.index is None:
         return None
+    if is_vector_index(table.record, statement.index, now_ms):
+        # It has no key that a condition could name: whatever reads it would be a scan.
+        raise ValidationException(NOT_SEARCHED[SCAN])
     found = next((one for one in table.indexes if one.name == statement.index), None)
     if found is None:
         raise ValidationException("The table does not have the specified index")
-    if found.is_global and consistent:
+    if found.is_global and reading.consistent:
         raise ValidationException(
             "Strongly consistent read is not supported on Global Secondary Indexes"
         )

@@ -50,6 +50,13 @@ def present(record: Record, now_ms: int) -> list[Definition]:
     ]
 
 
+def is_vector_index(record: Record, name: str, now_ms: int) -> bool:
+    """Whether a vector index of that name is there, in whatever state."""
+    if not record.get("VectorIndexes"):
+        return False
+    return any(index["IndexName"] == name for index in present(record, now_ms))
+
+
 def state(record: Record, index: Definition, now_ms: int) -> tuple[str, bool | None]:
     """Its IndexStatus, and whether it is backfilling, which is only said of one that was added.
 

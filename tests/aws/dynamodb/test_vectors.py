@@ -234,6 +234,45 @@ def test_an_item_without_the_partition_key_is_written_but_not_found(dynamodb: An
     assert search(dynamodb, 1, 0, 0, **where("category = :c", c="c")) == []
 
 
+def query(dynamodb: Any, index: str, **more: Any) -> tuple[str, str]:
+    return refusal(
+        dynamodb.query,
+        TableName="products",
+        IndexName=index,
+        KeyConditionExpression="id = :i",
+        ExpressionAttributeValues={":i": {"S": "1"}},
+        **more,
+    )
+
+
+def test_only_a_search_reads_a_vector_index(dynamodb: Any) -> None:
+    create(dynamodb, WHOLE)
+    index = {"TableName": "products", "IndexName": "near"}
+    assert query(dynamodb, "near")[1] == "Query operation not supported on this index type."
+    scan = "ValidationException", "Scan operation not supported on this index type"
+    assert refusal(dynamodb.scan, **index) == scan
+    for condition in ("", " WHERE id = '1'"):
+        statement = 'SELECT * FROM "products"."near"' + condition
+        assert refusal(dynamodb.execute_statement, Statement=statement) == scan
+    other = "The table does not have the specified index: other"
+    assert query(dynamodb, "other")[1] == other
+
+
+def test_a_consistent_query_of_a_vector_index_is_refused_for_that(dynamodb: Any) -> None:
+    create(dynamodb, WHOLE)
+    text = "Consistent reads are not supported on global secondary indexes"
+    assert query(dynamodb, "near", ConsistentRead=True) == ("ValidationException", text)
+    scan = {"TableName": "products", "IndexName": "near", "ConsistentRead": True}
+    assert refusal(dynamodb.scan, **scan)[1] == "Scan operation not supported on this index type"
+
+
+def test_a_vector_index_that_is_gone_is_none(dynamodb: Any) -> None:
+    create(dynamodb, WHOLE)
+    removal = [{"Delete": {"IndexName": "near"}}]
+    dynamodb.update_table(TableName="products", VectorIndexUpdates=removal)
+    assert query(dynamodb, "near")[1] == "The table does not have the specified index: near"
+
+
 def results(dynamodb: Any, **more: Any) -> dict[str, Any]:
     """The one item that a search finds."""
     (found,) = dynamodb.search_vectors(
