@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fogbank.gateway.java import length_of
+from fogbank.gateway.java import length_of, text_of
 from fogbank.gateway.models import OperationModel
 from fogbank.services.errors import AwsError, ValidationException
 
@@ -60,24 +60,53 @@ _DATA_PLANE = frozenset(
 
 def _dynamodb(operation: OperationModel) -> Validator | None:
     if operation.name in ("BatchGetItem", "BatchWriteItem"):
-        return lambda request: _of_batch(request, operation.name)
+        return lambda request: _of_batch(request, operation)
+    if operation.name == "Query":
+        return _query(_table_name(operation))
     return _table_name(operation)
 
 
-def _of_batch(request: dict[str, Any], operation: str) -> list[str]:
+def _query(table_name: Validator | None) -> Validator:
+    """An older operator outside its set is told alone, with another set than the model's."""
+    assert table_name is not None
+    of_name = table_name
+
+    def check(request: dict[str, Any]) -> list[str]:
+        if request.get("ConditionalOperator") not in (None, "AND", "OR"):
+            raise ValidationException(
+                "Failed to satisfy constraint: Member must satisfy enum value set: [ALL, OR]"
+            )
+        return of_name(request)
+
+    return check
+
+
+def _of_batch(request: dict[str, Any], operation: OperationModel) -> list[str]:
     given = request.get("RequestItems")
     if given == {}:
-        raise ValidationException(f"The requestItems parameter is required for {operation}")
-    # BatchWriteItem shows what it was given in a form of its own, and only when all else is right.
-    if given is None or operation != "BatchGetItem" or all(map(_is_name, given)):
+        raise ValidationException(f"The requestItems parameter is required for {operation.name}")
+    if given is None or all(map(_is_name, given)):
         return []
-    shown = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
+    if operation.name == "BatchGetItem":
+        shown = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
+    elif any(request.get(member) not in known for member, known in _WRITES_TELL.items()):
+        # A batch of writes gives way to what else is wrong, and shows itself as Java does.
+        return []
+    else:
+        assert operation.input is not None
+        shown = text_of(given, operation.input.members["RequestItems"].shape)
     return [
         f"Value '{shown}' at 'requestItems' failed to satisfy constraint: Map keys must satisfy "
         "constraint: [Member must have length less than or equal to 255, Member must have length "
         "greater than or equal to 3, Member must satisfy regular expression pattern: "
         f"{_TABLE_NAME.pattern}]"
     ]
+
+
+_WRITES_TELL = {
+    "ReturnConsumedCapacity": (None, "INDEXES", "TOTAL", "NONE"),
+    "ReturnItemCollectionMetrics": (None, "SIZE", "NONE"),
+}
 
 
 def _is_name(name: str) -> bool:

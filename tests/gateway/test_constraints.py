@@ -291,6 +291,32 @@ def test_a_wrong_name_in_a_batch_of_reads_is_told_with_the_batch() -> None:
     )
 
 
+def test_a_wrong_name_in_a_batch_of_writes_gives_way_to_other_errors() -> None:
+    put = {"PutRequest": {"Item": {"id": {"S": "1"}}}}
+    given = {"RequestItems": {"bad!name": [put]}}
+    error = refusal("dynamodb", "BatchWriteItem", {**given, "ReturnConsumedCapacity": "X"})
+    assert error.message == (
+        f"1 validation error detected: Value 'X' at 'returnConsumedCapacity' {ENUM}[INDEXES, "
+        "TOTAL, NONE]"
+    )
+    error = refusal("dynamodb", "BatchWriteItem", given)
+    assert error.message is not None
+    assert error.message.startswith(
+        "1 validation error detected: Value '{bad!name=[WriteRequest(putRequest=PutRequest("
+        "item={id="
+    )
+    assert "' at 'requestItems' failed to satisfy constraint: Map keys must" in error.message
+
+
+def test_an_older_operator_that_is_none_is_told_alone_by_a_query() -> None:
+    error = refusal(
+        "dynamodb", "Query", {"TableName": "abc", "ConditionalOperator": "XOR", "Select": "X"}
+    )
+    assert error.message == (
+        "Failed to satisfy constraint: Member must satisfy enum value set: [ALL, OR]"
+    )
+
+
 def test_no_more_than_ten_errors_are_told() -> None:
     wrong = [{"AttributeName": f"a{number}", "AttributeType": "T"} for number in range(12)]
     error = refusal("dynamodb", "CreateTable", {"TableName": "abc", "AttributeDefinitions": wrong})
