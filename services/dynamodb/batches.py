@@ -21,6 +21,7 @@ from fogbank.services.dynamodb.items import (
     delete_work,
     projection_of,
     put_work,
+    vectors_written,
     write_cost,
 )
 from fogbank.services.dynamodb.keys import check_key, check_present, expected_reads, item_key
@@ -316,4 +317,5 @@ def _capacity(table: Table, told: Told, changes: list[tuple[Item, Change]]) -> d
     for _, change in changes:
         for name, some in change.index_units.items():
             units[name] = units.get(name, 0.0) + some
-    return consumed(table, told, sum(write_cost(change) for _, change in changes), units)
+    capacity = consumed(table, told, sum(write_cost(change) for _, change in changes), units)
+    return capacity | vectors_written(told, [change for _, change in changes])

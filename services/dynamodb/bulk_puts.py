@@ -258,8 +258,8 @@ def _count(task: Task, put: Put, change: Change) -> None:
             size = stored.size_of(project(index, put.item, change.new))
             _grow(task, kind, index.name, size)
     if change.table.record.get("VectorIndexes"):
-        for name, bytes_ in written(change.table, change.old, change.new).items():
-            _grow(task, "VectorIndexes", name, int(bytes_["VectorWriteRequestBytes"]))
+        for name, size_bytes in written(change.table, change.old, change.new).items():
+            _grow(task, "VectorIndexes", name, int(size_bytes))
 
 
 def _grow(task: Task, kind: str, name: str, size: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema, stored
-from fogbank.services.dynamodb.capacity import Told, consumed, read_units, wanted
+from fogbank.services.dynamodb.capacity import consumed, read_units, wanted
 from fogbank.services.dynamodb.errors import (
     ProvisionedThroughputExceededException,
     ThrottlingException,
@@ -18,7 +18,7 @@ from fogbank.services.dynamodb.errors import (
     ValidationException,
 )
 from fogbank.services.dynamodb.faults import ValueFault
-from fogbank.services.dynamodb.items import Change, metered, write_cost
+from fogbank.services.dynamodb.items import Change, consumed_by, metered, write_cost
 from fogbank.services.dynamodb.keys import check_key, item_key
 from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.partiql_parser import statement as parsed
@@ -138,7 +138,7 @@ async def execute_statement(ctx: Context, request: Input) -> Output:
     answer: Output = {"Items": returned(statement, scope, change)}
     told = wanted(request, statement.table)
     if told:
-        answer["ConsumedCapacity"] = _write_capacity(change, told)
+        answer["ConsumedCapacity"] = consumed_by(change, told)
     return answer
 
 
@@ -184,7 +184,7 @@ async def batch_execute_statement(ctx: Context, request: Input) -> Output:
             # What is written stays written: its indexes' debts are paid later.
             meter.charge(table, write_cost(change), change.index_units)
         if told := wanted(request, one.statement.table):
-            capacities.append(_write_capacity(change, told))
+            capacities.append(consumed_by(change, told))
         items = returned(one.statement, one.scope, change)
         return {"TableName": table.name, **({"Item": items[0]} if items else {})}
 
@@ -400,10 +400,6 @@ def _found(one: Bound, table: Table, raw: bytes | None) -> dict[str, Any]:
         return {"TableName": table.name}
     item = projected(stored.open_(raw), one.statement, one.scope)
     return {"TableName": table.name, "Item": item}
-
-
-def _write_capacity(change: Change, told: Told) -> dict[str, Any]:
-    return consumed(change.table, told, write_cost(change), change.index_units)
 
 
 def _check_count(given: list[Any], member: str, most: int) -> None:

@@ -41,6 +41,7 @@ from fogbank.services.dynamodb.items import (
     projection_of,
     put_work,
     update_work,
+    vectors_written,
     write_cost,
 )
 from fogbank.services.dynamodb.keys import EmptyKey, check_key, item_key
@@ -382,6 +383,7 @@ def write_capacity(
     given = {change.table.arn: name for name, change in zip(names, changes, strict=True)}
     return [
         consumed(table, told, units[arn], indexes.get(arn), "WriteCapacityUnits")
+        | vectors_written(told, [change for change in changes if change.table.arn == arn])
         for arn, table in tables.items()
         if (told := wanted(request, given[arn]))
     ]

@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import isinf
-from typing import Any
 
 import orjson
 
@@ -137,8 +136,8 @@ def entry_bytes(table: Table, index: Definition, item: Item) -> int:
     return int(index["Dimensions"]) * FLOAT_BYTES + sum(sizes)
 
 
-def written(table: Table, old: bytes | None, new: bytes | None) -> dict[str, dict[str, Any]]:
-    """The VectorIndexes of a write's ConsumedCapacity: the bytes that go to each index.
+def written(table: Table, old: bytes | None, new: bytes | None) -> dict[str, float]:
+    """The bytes of a write that go to each index.
 
     AWS documents what they scale with and the least of a request, not the sum.
     """
@@ -155,7 +154,7 @@ def written(table: Table, old: bytes | None, new: bytes | None) -> dict[str, dic
     if found:
         first = next(iter(found))
         found[first] += max(0.0, BYTES_MIN - sum(found.values()))
-    return {name: {"VectorWriteRequestBytes": size} for name, size in found.items()}
+    return found
 
 
 def projected_whole(table: Table, index: Definition, item: Item) -> Item:

@@ -45,7 +45,7 @@ def create(dynamodb: Any, *indexes: dict[str, Any], **more: Any) -> dict[str, An
         "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
         "AttributeDefinitions": strings("id", *sorted(used)),
         "BillingMode": "PAY_PER_REQUEST",
-        "VectorIndexes": list(indexes),
+        **({"VectorIndexes": list(indexes)} if indexes else {}),
         **more,
     }
     made: dict[str, Any] = dynamodb.create_table(**request)["TableDescription"]
@@ -544,6 +544,48 @@ def test_a_write_tells_the_bytes_that_go_to_an_index(dynamodb: Any) -> None:
     size = 3 * 4 + len("id1") + len("text") + 2000
     assert capacity["VectorIndexes"] == {"near": {"VectorWriteRequestBytes": size}}
     assert "VectorIndexes" not in dynamodb.put_item(Item=item, **request)["ConsumedCapacity"]
+
+
+def embedded(name: str, size_bytes: int) -> dict[str, Any]:
+    """An item of as many bytes in the index, its vector's three numbers included."""
+    text = "x" * (size_bytes - 3 * 4 - len("id" + name + "text"))
+    return {"id": {"S": name}, "embedding": {"L": numbers(1, 0, 0)}, "text": {"S": text}}
+
+
+def test_a_batch_tells_the_bytes_of_all_its_writes(dynamodb: Any) -> None:
+    create(dynamodb, WHOLE)
+    items = [embedded("1", 2000), embedded("2", 3000), {"id": {"S": "3"}}]
+    request = {"products": [{"PutRequest": {"Item": item}} for item in items]}
+    for mode, told in (("TOTAL", None), ("INDEXES", {"near": {"VectorWriteRequestBytes": 5000}})):
+        answer = dynamodb.batch_write_item(RequestItems=request, ReturnConsumedCapacity=mode)
+        assert answer["ConsumedCapacity"][0].get("VectorIndexes") == told
+        removal = {"products": [{"DeleteRequest": {"Key": {"id": item["id"]}}} for item in items]}
+        dynamodb.batch_write_item(RequestItems=removal)
+
+
+def test_a_transaction_tells_the_bytes_of_all_its_writes(dynamodb: Any) -> None:
+    create(dynamodb, WHOLE)
+    create(dynamodb, TableName="plain")
+    puts = [
+        {"Put": {"TableName": "products", "Item": embedded("1", 2000)}},
+        {"Put": {"TableName": "plain", "Item": embedded("1", 2000)}},
+        {"Put": {"TableName": "products", "Item": embedded("2", 3000)}},
+    ]
+    answer = dynamodb.transact_write_items(TransactItems=puts, ReturnConsumedCapacity="INDEXES")
+    told = {one["TableName"]: one.get("VectorIndexes") for one in answer["ConsumedCapacity"]}
+    assert told == {"products": {"near": {"VectorWriteRequestBytes": 5000}}, "plain": None}
+
+
+def test_a_statement_tells_the_bytes_that_go_to_an_index(dynamodb: Any) -> None:
+    create(dynamodb, WHOLE)
+    parameters = [{"S": "1"}, {"L": numbers(1, 0, 0)}]
+    answer = dynamodb.execute_statement(
+        Statement="INSERT INTO products VALUE {'id': ?, 'embedding': ?}",
+        Parameters=parameters,
+        ReturnConsumedCapacity="INDEXES",
+    )
+    told = answer["ConsumedCapacity"]["VectorIndexes"]
+    assert told == {"near": {"VectorWriteRequestBytes": 1024}}
 
 
 def test_a_search_tells_the_bytes_that_it_took_at_least_a_kilobyte(dynamodb: Any) -> None:
