@@ -2,8 +2,9 @@
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/VectorSearchWorkingWith.html
 
-AWS documents the texts for attributes that are not defined, too many indexes and conflicting
-dimensions. The other limits are documented, their texts are not: those are ours.
+AWS documents the texts for attributes that are not defined and for too many indexes, and the rule
+of equal dimensions, but not its text: that is as public conformance tests expect it. The other
+limits are documented, their texts are not: those are ours.
 """
 
 from typing import Any
