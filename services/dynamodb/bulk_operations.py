@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from fogbank.services.context import Context, Input, Output, World
-from fogbank.services.dynamodb import job_lists, schema
+from fogbank.services.dynamodb import ion, job_lists, schema
 from fogbank.services.dynamodb.backup_errors import AccessDenied
 from fogbank.services.dynamodb.backup_records import new_id
 from fogbank.services.dynamodb.errors import (
@@ -69,6 +69,7 @@ async def start_bulk_put_items(ctx: Context, request: Input) -> Output:
     check(request, _SHAPE)
     name = schema.named(ctx, request["TableName"], "StartBulkPutItems")
     _check_places(request)
+    await ion.require(request["InputS3Configuration"]["InputFormat"])
     now_ms = ctx.clock.now_ms()
     bulk_id = new_id(ctx, now_ms)
     given = {member: request[member] for member in _COMPARED if request.get(member) is not None}

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Ho
 from typing import Any
 
 from fogbank.services.context import Context, Input, Output
-from fogbank.services.dynamodb import change_log, copying, job_lists, schema
+from fogbank.services.dynamodb import change_log, copying, ion, job_lists, schema
 from fogbank.services.dynamodb.backup_errors import (
     AccessDenied,
     ExportConflictException,
@@ -67,6 +67,7 @@ async def export_table_to_point_in_time(ctx: Context, request: Input) -> Output:
     check(request, _SHAPE)
     name = _table_name(ctx, request["TableArn"])
     incremental = _check_kind(request)
+    await ion.require(request.get("ExportFormat"))
     now_ms = ctx.clock.now_ms()
     export_id = new_id(ctx, now_ms)
     token = request.get("ClientToken")

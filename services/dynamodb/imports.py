@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataImport.Ho
 """
 
 from fogbank.services.context import Context, Input, Output
-from fogbank.services.dynamodb import job_lists, schema
+from fogbank.services.dynamodb import ion, job_lists, schema
 from fogbank.services.dynamodb.backup_errors import ImportConflictException, ImportNotFoundException
 from fogbank.services.dynamodb.backup_records import new_id
 from fogbank.services.dynamodb.definitions import check_create
@@ -68,6 +68,7 @@ async def import_table(ctx: Context, request: Input) -> Output:
     wanted = request["TableCreationParameters"]
     name = schema.name_of(ctx.world, wanted["TableName"])
     _check_format(request)
+    await ion.require(request["InputFormat"])
     check_create(wanted)
     now_ms = ctx.clock.now_ms()
     token = request.get("ClientToken")

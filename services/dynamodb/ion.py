@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataImport.Format.html
 
-The library is imported with the first use: few stacks ever see Ion.
+The library is an extra of the package and imported with the first use: few stacks ever see Ion.
 """
 
 import asyncio
@@ -11,15 +11,32 @@ from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from importlib import import_module
 from itertools import islice
 from typing import Any
 
+from fogbank.services.dynamodb.errors import ValidationException
 from fogbank.services.dynamodb.import_formats import RECORD_BYTES_MAX, BadObject, BadRecord
 from fogbank.services.dynamodb.values import Item, Value
 
 # Values that a thread parses before the loop sees them.
 BATCH_VALUES = 100
 _SETS = {"$dynamodb_SS": "SS", "$dynamodb_NS": "NS", "$dynamodb_BS": "BS"}
+
+
+async def require(format_: str | None) -> None:
+    """The library is there if `format_` is ION; raises ValidationException if not.
+
+    It is imported on a thread: that takes longer than the loop may stand still.
+    """
+    if format_ != "ION":
+        return
+    try:
+        await asyncio.to_thread(import_module, "amazon.ion.simpleion")
+    except ImportError:
+        raise ValidationException(
+            "Invalid Request: the format ION is not installed: pip install 'fogbank[ion]'"
+        ) from None
 
 
 def line(members: dict[str, Any]) -> bytes:

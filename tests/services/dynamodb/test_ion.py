@@ -1,14 +1,17 @@
-"""Amazon Ion where it takes a clock: exports of what changed between two moments."""
+"""Amazon Ion where it takes a clock, and where its library is missing."""
 
 import gzip
+import sys
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from amazon.ion import simpleion
 
+from fogbank.services.errors import AwsError
 from tests.services.dynamodb.calls import Calls
 from tests.services.dynamodb.test_backups import item, music
-from tests.services.dynamodb.test_exports import bucket, export, finished, got, keys
+from tests.services.dynamodb.test_exports import MUSIC_ARN, bucket, export, finished, got, keys
 from tests.services.dynamodb.test_recovery import recover
 
 
@@ -54,3 +57,60 @@ async def test_old_images_are_left_out_when_new_ones_are_wanted() -> None:
     found = await records(Calls(), "NEW_IMAGE")
     assert set(found["1"]) == {"Metadata", "Keys", "NewImage"}
     assert set(found["0"]) == {"Metadata", "Keys"}
+
+
+BOOKS: dict[str, Any] = {
+    "TableName": "books",
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+REQUESTS: dict[str, dict[str, Any]] = {
+    "ExportTableToPointInTime": {
+        "TableArn": MUSIC_ARN,
+        "S3Bucket": "exports",
+        "ExportFormat": "ION",
+    },
+    "ImportTable": {
+        "S3BucketSource": {"S3Bucket": "exports"},
+        "InputFormat": "ION",
+        "TableCreationParameters": BOOKS,
+    },
+    "StartBulkPutItems": {
+        "TableName": "music",
+        "InputS3Configuration": {"S3Bucket": "exports", "InputFormat": "ION"},
+        "OutputS3Configuration": {"S3Bucket": "exports", "OutputType": ["ERROR"]},
+    },
+}
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+async def test_without_its_library_ion_is_refused_and_the_extra_is_named(
+    operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = Calls()
+    await music(calls, 2)
+    await recover(calls)
+    # What importing it then raises is what raises without the package.
+    monkeypatch.setitem(sys.modules, "amazon.ion.simpleion", None)
+    with pytest.raises(AwsError) as caught:
+        await calls(operation, **REQUESTS[operation])
+    assert caught.value.code == "ValidationException"
+    assert "pip install 'fogbank[ion]'" in str(caught.value.message)
+    assert (await calls("ListTables"))["TableNames"] == ["music"]
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+async def test_with_its_library_ion_is_taken(operation: str) -> None:
+    calls = Calls()
+    await music(calls, 2)
+    await recover(calls)
+    assert await calls(operation, **REQUESTS[operation])
+
+
+async def test_other_formats_need_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = Calls()
+    await music(calls, 2)
+    await recover(calls)
+    monkeypatch.setitem(sys.modules, "amazon.ion.simpleion", None)
+    assert await export(calls, ExportFormat="DYNAMODB_JSON")
