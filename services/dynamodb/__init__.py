@@ -1,4 +1,7 @@
-"""DynamoDB: tables, items, expressions, indexes, transactions, streams and time to live."""
+"""DynamoDB, from tables and items to backups, global tables and vector search.
+
+Each module that is imported here registers operations or consumers of the service.
+"""
 
 from fogbank.services.dynamodb import (
     account,

@@ -83,6 +83,10 @@ class Change:
     collection: dict[str, Any] | None = None
 
 
+# A write of one item, ready to run on its table.
+Work = Callable[[Writer, Table, Moment], Change]
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """The condition of a write, and whether a failure shows the item."""
@@ -106,13 +110,14 @@ def changed(
     places: tuple[bytes, bytes | None, bytes | None],
     moment: Moment,
 ) -> Change:
-    """The change is made: of `item`, or its key, from old to new under the key; as it is told."""
+    """The item is changed. `item` has its key; `places` are its key, what was and what is there."""
     key, old, new = places
     units = change_item(tx, table, key, old, new, moment)
     return Change(table, old, new, units, metrics(tx, table, item) if table.indexes else None)
 
 
 def guard_of(request: Input, scope: Scope) -> Guard:
+    """The condition that the request has, in either of its forms."""
     text = request.get("ConditionExpression")
     older = legacy.expected(request)
     holds = None if older is None else older.holds
@@ -156,7 +161,9 @@ async def put_item(ctx: Context, request: Input) -> Output:
     return _answer(request, change)
 
 
-def put_work(item: Item, raw: bytes, guard: Guard) -> "Work":
+def put_work(item: Item, raw: bytes, guard: Guard) -> Work:
+    """The item is stored, of which `raw` is the stored form."""
+
     def work(tx: Writer, table: Table, moment: Moment) -> Change:
         check_item(table, item)
         if table.record.get("VectorIndexes"):
@@ -167,6 +174,16 @@ def put_work(item: Item, raw: bytes, guard: Guard) -> "Work":
         return changed(tx, table, item, (key, old, raw), moment)
 
     return work
+
+
+def check_return_values(request: Input) -> None:
+    if request.get("ReturnValues") not in (None, "NONE", "ALL_OLD"):
+        raise counted(ValidationException("ReturnValues can only be ALL_OLD or NONE"))
+
+
+def check_size(size_bytes: int) -> None:
+    if size_bytes > ITEM_BYTES_MAX:
+        raise ValidationException("Item size has exceeded the maximum allowed size")
 
 
 @service.operation("DeleteItem")
@@ -190,7 +207,9 @@ async def delete_item(ctx: Context, request: Input) -> Output:
     return _answer(request, change)
 
 
-def delete_work(wanted_key: Item, guard: Guard) -> "Work":
+def delete_work(wanted_key: Item, guard: Guard) -> Work:
+    """The item is gone, if it was there."""
+
     def work(tx: Writer, table: Table, moment: Moment) -> Change:
         check_key(table, wanted_key)
         key = item_key(table, wanted_key)
@@ -225,11 +244,15 @@ async def update_item(ctx: Context, request: Input) -> Output:
     scope.finish()
     change = await _write(ctx, name, key, update_work(key, compiled, guard, scope))
     answer = _answer(request, change)
-    _add_updated(request, answer, change, compiled, scope)
+    attributes = _updated(request, change, compiled, scope)
+    if attributes:
+        answer["Attributes"] = attributes
     return answer
 
 
-def update_work(wanted_key: Item, compiled: AnyUpdate | None, guard: Guard, scope: Scope) -> "Work":
+def update_work(wanted_key: Item, compiled: AnyUpdate | None, guard: Guard, scope: Scope) -> Work:
+    """The item is what the update makes of it, or of its key when it was not there."""
+
     def work(tx: Writer, table: Table, moment: Moment) -> Change:
         check_key(table, wanted_key)
         if compiled is not None:
@@ -263,7 +286,16 @@ def _check_no_key(table: Table, names: list[str]) -> None:
             )
 
 
-Work = Callable[[Writer, Table, Moment], Change]
+def _updated(request: Input, change: Change, compiled: AnyUpdate | None, scope: Scope) -> Item:
+    """What ReturnValues asks for of the item: all that it is now, or what was updated."""
+    mode = request.get("ReturnValues")
+    raw = change.old if mode == "UPDATED_OLD" else change.new
+    if raw is None or mode not in ("ALL_NEW", "UPDATED_NEW", "UPDATED_OLD"):
+        return {}
+    item = stored.open_(raw)
+    if mode == "ALL_NEW":
+        return item
+    return select(item, [] if compiled is None else compiled.paths(scope))
 
 
 async def _write(ctx: Context, name: str, item: Item, work: Work) -> Change:
@@ -291,16 +323,6 @@ def metered(tx: Writer, key: bytes, work: Work, moment: Moment, meter: Meter) ->
     change = work(tx, table, moment)
     meter.write(table, write_cost(change), change.index_units)
     return change
-
-
-def check_return_values(request: Input) -> None:
-    if request.get("ReturnValues") not in (None, "NONE", "ALL_OLD"):
-        raise counted(ValidationException("ReturnValues can only be ALL_OLD or NONE"))
-
-
-def check_size(size_bytes: int) -> None:
-    if size_bytes > ITEM_BYTES_MAX:
-        raise ValidationException("Item size has exceeded the maximum allowed size")
 
 
 def _answer(request: Input, change: Change) -> Output:
@@ -341,22 +363,9 @@ def vectors_written(told: Told, changes: Iterable[Change]) -> dict[str, Any]:
 
 
 def write_cost(change: Change) -> float:
+    """The table's units of a write."""
     sizes = [stored.size_of(raw) for raw in (change.old, change.new) if raw is not None]
     return write_units(*sizes)
-
-
-def _add_updated(
-    request: Input, answer: Output, change: Change, compiled: AnyUpdate | None, scope: Scope
-) -> None:
-    mode = request.get("ReturnValues")
-    raw = change.old if mode == "UPDATED_OLD" else change.new
-    if raw is None or mode not in ("ALL_NEW", "UPDATED_NEW", "UPDATED_OLD"):
-        return
-    item = stored.open_(raw)
-    if mode != "ALL_NEW":
-        item = select(item, [] if compiled is None else compiled.paths(scope))
-    if item:
-        answer["Attributes"] = item
 
 
 def projection_of(request: Input, scope: Scope) -> AnyProjection | None:
@@ -410,5 +419,6 @@ async def get_item(ctx: Context, request: Input) -> Output:
 
 
 def read_cost(request: Input, raw: bytes | None) -> float:
+    """The table's units of a read; that nothing is there costs one too."""
     size = 0 if raw is None else stored.size_of(raw)
     return read_units(size, consistent=bool(request.get("ConsistentRead")))
