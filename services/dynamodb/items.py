@@ -31,7 +31,7 @@ from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, STRING, check
 from fogbank.services.dynamodb.throttling import READ, WRITE, Meter, meter_of
 from fogbank.services.dynamodb.updates import Update, update
 from fogbank.services.dynamodb.values import ITEM_BYTES_MAX, Item
-from fogbank.services.dynamodb.vectors import check_vectors_of, written
+from fogbank.services.dynamodb.vectors import billed_bytes, check_vectors_of, written
 from fogbank.storage.kv import Reader, Writer
 
 _LEGACY = ("Expected", "ConditionalOperator")
@@ -364,8 +364,10 @@ def vectors_written(told: Told, changes: Iterable[Change]) -> dict[str, Any]:
 
 def write_cost(change: Change) -> float:
     """The table's units of a write."""
-    sizes = [stored.size_of(raw) for raw in (change.old, change.new) if raw is not None]
-    return write_units(*sizes)
+    raws = [raw for raw in (change.old, change.new) if raw is not None]
+    if change.table.record.get("VectorIndexes"):
+        return write_units(*[billed_bytes(change.table, raw) for raw in raws])
+    return write_units(*map(stored.size_of, raws))
 
 
 def projection_of(request: Input, scope: Scope) -> AnyProjection | None:

@@ -2,9 +2,9 @@
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/VectorSearchWorkingWith.html
 
-AWS documents the texts for attributes that are not defined and for too many indexes, and the rule
-of equal dimensions, but not its text: that is as public conformance tests expect it. The other
-limits are documented, their texts are not: those are ours.
+AWS documents the texts for attributes that are not defined and for too many indexes; those for
+dimensions and billing are answers that public conformance tests hold. The other limits are
+documented, their texts are not: those are ours.
 """
 
 from typing import Any
@@ -47,7 +47,7 @@ def check_vector_updates(updates: list[dict[str, Any]] | None) -> None:
 
 def check_vector_billing(on_demand: bool) -> None:
     if not on_demand:
-        raise invalid("VectorIndexes can only be specified when BillingMode is PAY_PER_REQUEST")
+        raise invalid("Vector indexes are only supported for PAY_PER_REQUEST tables")
 
 
 def check_vector(index: Definition, names: list[str]) -> None:
@@ -72,7 +72,7 @@ def check_vector(index: Definition, names: list[str]) -> None:
             f"{PROJECTED_MAX} for index: {index['IndexName']}"
         )
     if index["Dimensions"] > DIMENSIONS_MAX:
-        raise invalid(f"Dimensions of a vector index cannot be more than {DIMENSIONS_MAX}")
+        raise invalid(f"Number of dimensions must be between 1 and {DIMENSIONS_MAX} inclusive.")
 
 
 def check_dimensions(indexes: list[Definition]) -> None:

@@ -128,11 +128,11 @@ def _search_of(request: Input) -> Search:
             f"{TOP_MAX} inclusive"
         )
     numbers = [values.value(member)[0] for member in request["SearchVector"]]
-    for at, number in enumerate(numbers):
+    for number in numbers:
         if "N" not in number or not fits(number):
             raise ValidationException(
-                f"Invalid type for parameter SearchVector[{at}], Expected: a 32-bit floating point "
-                f"number, Actual: {number.get('N') or kind_of(number)}"
+                "Search vector contains invalid values. All values in the search vector must be a "
+                "32-bit floating-point number attribute"
             )
     text = request.get(KIND)
     pairs = () if text is None else tuple(_pairs(text, scope))
@@ -226,7 +226,10 @@ def _check_fit(table: Table, index: Definition, search: Search) -> None:
         raise ValidationException(f"{KIND} must be provided when SearchSchema has a HASH key")
     for name, value in search.pairs:
         if name not in schema_names(index):
-            raise _refused(f"{KIND} can only contain attributes of the SearchSchema")
+            raise ValidationException(
+                f"{KIND} must not contain any attributes that is not in SearchSchema. "
+                f"Invalid attribute: {name}"
+            )
         if kind_of(value) != table.types[name]:
             raise ValidationException(
                 "One or more parameter values were invalid: Condition parameter type does not "

@@ -2,8 +2,8 @@
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/VectorSearchWorkingWith.html
 
-AWS documents the beginnings of the texts for vectors that do not fit, and the whole of the one for
-a wrong number of dimensions; what follows "Invalid type for parameter" here is modelled on it.
+The texts for vectors that do not fit, and the bytes of a write, are answers of AWS that public
+conformance tests hold; only the text for a number that is too large is modelled on the others.
 """
 
 from array import array
@@ -14,6 +14,7 @@ from math import isinf
 import orjson
 
 from fogbank.services.dynamodb import stored
+from fogbank.services.dynamodb.errors import ValidationException
 from fogbank.services.dynamodb.keys import check_index_keys, check_updated
 from fogbank.services.dynamodb.projections import invalid
 from fogbank.services.dynamodb.schema import Index, Record, Table
@@ -57,28 +58,34 @@ def _check_schema(table: Table, index: Definition, item: Item, updated: bool) ->
 def _check_vector(index: Definition, found: Value) -> None:
     name, suffix = vector_name(index), f"IndexName: {index['IndexName']}"
     if "L" not in found:
-        raise invalid(
-            f"Invalid type for parameter {name}, Expected: L, Actual: {kind_of(found)}. {suffix}"
+        raise _unfit(
+            f"Invalid type for parameter {name}, Expected: 32-bit floating point number list "
+            + suffix
         )
     members = found["L"]
     if len(members) == index["Dimensions"] and _floats_of(members) is not None:
         return
     if len(members) != index["Dimensions"]:
-        raise invalid(
+        raise _unfit(
             f"Invalid size for parameter {name}, Expected: {index['Dimensions']}, "
-            f"Actual: {len(members)}. {suffix}"
+            f"Actual: {len(members)} {suffix}"
         )
     for at, member in enumerate(members):
         if "N" not in member:
-            raise invalid(
-                f"Invalid type for parameter {name}[{at}], Expected: N, "
-                f"Actual: {kind_of(member)}. {suffix}"
+            raise _unfit(
+                f"Invalid type for parameter {name}[{at}], Expected: 32-bit floating point "
+                f"number, Actual: {kind_of(member)}. {suffix}"
             )
         if not fits(member):
-            raise invalid(
-                f"Invalid value for parameter {name}[{at}], Expected: a 32-bit floating point "
+            raise _unfit(
+                f"Invalid value for parameter {name}[{at}], Expected: 32-bit floating point "
                 f"number, Actual: {member['N']}. {suffix}"
             )
+
+
+def _unfit(text: str) -> ValidationException:
+    """The full stop is AWS's: its other texts of this kind have a colon."""
+    return ValidationException(f"One or more parameter values were invalid. {text}")
 
 
 def fits(number: Value) -> bool:
@@ -133,14 +140,28 @@ def entry_bytes(table: Table, index: Definition, item: Item) -> int:
         return 0
     kept = projected(table, index, item)
     sizes = (text_size(name) + value(member)[1] for name, member in kept.items())
-    return int(index["Dimensions"]) * FLOAT_BYTES + sum(sizes)
+    return text_size(vector_name(index)) + int(index["Dimensions"]) * FLOAT_BYTES + sum(sizes)
+
+
+def billed_bytes(table: Table, raw: bytes) -> int:
+    """What a write of the item is charged for: numbers of an indexed vector count as single ones.
+
+    Reads, and the limit of an item, go by the numbers that it holds.
+    """
+    size_bytes = stored.size_of(raw)
+    item = stored.open_(raw)
+    dimensions = {
+        vector_name(index): int(index["Dimensions"])
+        for index in table.record.get("VectorIndexes") or ()
+        if vector_of(index, item) is not None
+    }
+    for name, count_ in dimensions.items():
+        size_bytes += count_ * FLOAT_BYTES - value(item[name])[1]
+    return size_bytes
 
 
 def written(table: Table, old: bytes | None, new: bytes | None) -> dict[str, float]:
-    """The bytes of a write that go to each index.
-
-    AWS documents what they scale with and the least of a request, not the sum.
-    """
+    """The bytes of a write that go to each index whose entry it changes."""
     before, after = ({} if raw is None else stored.open_(raw) for raw in (old, new))
     found: dict[str, float] = {}
     for index in table.record.get("VectorIndexes") or ():
@@ -150,10 +171,7 @@ def written(table: Table, old: bytes | None, new: bytes | None) -> dict[str, flo
         if any(sizes) and projected_whole(table, index, before) != projected_whole(
             table, index, after
         ):
-            found[index["IndexName"]] = float(max(sizes))
-    if found:
-        first = next(iter(found))
-        found[first] += max(0.0, BYTES_MIN - sum(found.values()))
+            found[index["IndexName"]] = float(max(BYTES_MIN, *sizes))
     return found
 
 

@@ -106,7 +106,7 @@ def test_a_description_has_what_was_asked_for_and_what_is_held(dynamodb: Any) ->
     (index,) = dynamodb.describe_table(TableName="products")["Table"]["VectorIndexes"]
     assert {name: index[name] for name in INDEX} == INDEX
     assert (index["IndexStatus"], index["ItemCount"]) == ("ACTIVE", 1)
-    assert index["IndexSizeBytes"] == 3 * 4 + len("idin") + len("categoryc")
+    assert index["IndexSizeBytes"] == len("embedding") + 3 * 4 + len("idin") + len("categoryc")
     assert "Backfilling" not in index
 
 
@@ -316,8 +316,11 @@ def test_a_projection_expression_shows_the_vector_in_single_precision(dynamodb: 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ({"L": numbers(1, 2)}, "Invalid size for parameter embedding, Expected: 3, Actual: 2. "),
-        ({"S": "1"}, "Invalid type for parameter embedding"),
+        ({"L": numbers(1, 2)}, "Invalid size for parameter embedding, Expected: 3, Actual: 2 "),
+        (
+            {"S": "1"},
+            "Invalid type for parameter embedding, Expected: 32-bit floating point number list ",
+        ),
         ({"NS": ["1", "2", "3"]}, "Invalid type for parameter embedding"),
         ({"L": [*numbers(1, 2), {"S": "3"}]}, "Invalid type for parameter embedding[2]"),
         ({"L": numbers(1, 2, "1e39")}, "Invalid value for parameter embedding[2]"),
@@ -341,7 +344,7 @@ def test_a_vector_that_does_not_fit_is_not_written(
         ),
     ):
         assert code == "ValidationException"
-        assert message.startswith(INVALID + text)
+        assert message.startswith("One or more parameter values were invalid. " + text)
         assert message.endswith("IndexName: near")
     assert dynamodb.scan(TableName="products")["Count"] == 0
 
@@ -436,8 +439,23 @@ def test_a_search_that_cannot_be_made_is_refused(
 
 def test_a_condition_keeps_to_the_search_schema(dynamodb: Any) -> None:
     create(dynamodb, WHOLE)
-    code, text = refusal(search, dynamodb, 1, 0, 0, **where("title = :t", t="t"))
-    assert (code, text.startswith(REFUSED)) == ("ValidationException", True)
+    found = refusal(search, dynamodb, 1, 0, 0, **where("title = :t", t="t"))
+    text = (
+        "SearchConditionExpression must not contain any attributes that is not in SearchSchema. "
+        "Invalid attribute: title"
+    )
+    assert found == ("ValidationException", text)
+
+
+def test_a_vector_to_search_for_is_made_of_numbers(dynamodb: Any) -> None:
+    create(dynamodb, WHOLE)
+    request = {"TableName": "products", "IndexName": "near", "TopK": 1}
+    for wrong in ({"L": numbers(1, 0, 0)}, {"S": "1"}, {"N": "1e39"}):
+        assert refusal(dynamodb.search_vectors, SearchVector=[wrong], **request) == (
+            "ValidationException",
+            "Search vector contains invalid values. All values in the search vector must be a "
+            "32-bit floating-point number attribute",
+        )
 
 
 def test_a_table_that_is_not_there_is_not_searched(dynamodb: Any) -> None:
@@ -541,14 +559,49 @@ def test_a_write_tells_the_bytes_that_go_to_an_index(dynamodb: Any) -> None:
     request = {"TableName": "products", "ReturnConsumedCapacity": "INDEXES"}
     item = {"id": {"S": "1"}, "embedding": {"L": numbers(1, 0, 0)}, "text": {"S": "x" * 2000}}
     capacity = dynamodb.put_item(Item=item, **request)["ConsumedCapacity"]
-    size = 3 * 4 + len("id1") + len("text") + 2000
+    size = len("embedding") + 3 * 4 + len("id1") + len("text") + 2000
     assert capacity["VectorIndexes"] == {"near": {"VectorWriteRequestBytes": size}}
     assert "VectorIndexes" not in dynamodb.put_item(Item=item, **request)["ConsumedCapacity"]
 
 
+def test_no_write_takes_less_of_an_index_than_a_kilobyte(dynamodb: Any) -> None:
+    keys = {**WHOLE, "IndexName": "keys", "Projection": {"ProjectionType": "KEYS_ONLY"}}
+    create(dynamodb, WHOLE, keys)
+    item = embedded("1", 2000)
+    answer = dynamodb.put_item(TableName="products", Item=item, ReturnConsumedCapacity="INDEXES")
+    assert answer["ConsumedCapacity"]["VectorIndexes"] == {
+        "near": {"VectorWriteRequestBytes": 2000},
+        "keys": {"VectorWriteRequestBytes": 1024},
+    }
+
+
+def test_a_write_is_charged_for_numbers_of_single_precision_and_a_read_for_all_digits(
+    dynamodb: Any,
+) -> None:
+    create(dynamodb, WHOLE)
+    digits = "12345678901234567890123456789012345678"
+    fixed = len("id1") + len("embedding") + 3 * 4 + len("text")
+    for size_bytes, units in ((1024, 1), (1025, 2), (4096, 4)):
+        item = {
+            "id": {"S": "1"},
+            "embedding": {"L": numbers(digits, digits, digits)},
+            "text": {"S": "x" * (size_bytes - fixed)},
+        }
+        dynamodb.delete_item(TableName="products", Key={"id": {"S": "1"}})
+        told = dynamodb.put_item(TableName="products", Item=item, ReturnConsumedCapacity="TOTAL")
+        assert told["ConsumedCapacity"]["CapacityUnits"] == units
+    got = dynamodb.get_item(
+        TableName="products",
+        Key={"id": {"S": "1"}},
+        ConsistentRead=True,
+        ReturnConsumedCapacity="TOTAL",
+    )
+    assert got["ConsumedCapacity"]["CapacityUnits"] == 2
+
+
 def embedded(name: str, size_bytes: int) -> dict[str, Any]:
     """An item of as many bytes in the index, its vector's three numbers included."""
-    text = "x" * (size_bytes - 3 * 4 - len("id" + name + "text"))
+    text = "x" * (size_bytes - 3 * 4 - len("embedding" + "id" + name + "text"))
     return {"id": {"S": name}, "embedding": {"L": numbers(1, 0, 0)}, "text": {"S": text}}
 
 

@@ -109,7 +109,7 @@ async def test_a_restore_may_have_no_vector_index_and_then_be_provisioned(operat
     units = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
     more = {"BillingModeOverride": "PROVISIONED", "ProvisionedThroughputOverride": units}
     calls = await products()
-    with pytest.raises(AwsError, match="VectorIndexes can only be specified when BillingMode"):
+    with pytest.raises(AwsError, match="Vector indexes are only supported for PAY_PER_REQUEST"):
         await restored(calls, operation, **more)
     table = await restored(calls, operation, VectorIndexOverride=[], **more)
     assert "VectorIndexes" not in table
