@@ -100,6 +100,31 @@ async def test_no_other_index_is_added_while_one_is_filled() -> None:
     assert (await refusal(request))[0] == "LimitExceededException"
 
 
+async def filling() -> Calls:
+    """A table whose index is being filled."""
+    calls = await created()
+    calls.clock.advance(STATE_MS / 1000)
+    await update(calls, {"Create": INDEX})
+    calls.clock.advance(STATE_MS / 1000)
+    return calls
+
+
+async def test_an_index_that_is_being_filled_can_be_removed() -> None:
+    calls = await filling()
+    await update(calls, {"Delete": {"IndexName": "near"}})
+    assert await states(calls) == [("DELETING", None)]
+    calls.clock.advance(STATE_MS / 1000)
+    assert await states(calls) == []
+
+
+async def test_the_name_of_an_index_that_is_being_filled_is_in_use() -> None:
+    assert await refusal(update(await filling(), {"Create": INDEX})) == (
+        "ResourceInUseException",
+        "Attempt to change a resource which is still in use: Index is being created.  "
+        "Table: products Index: near",
+    )
+
+
 async def test_an_index_that_is_removed_is_seen_until_it_is_gone() -> None:
     calls = await created(VectorIndexes=[INDEX])
     calls.clock.advance(STATE_MS / 1000)
