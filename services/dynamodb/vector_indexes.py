@@ -23,6 +23,7 @@ from fogbank.services.dynamodb.vector_rules import (
     VECTOR_INDEXES_MAX,
     Definition,
     check_dimensions,
+    check_no_key,
     check_vector,
     check_vector_billing,
     schema_names,
@@ -144,6 +145,7 @@ def _create(record: Record, request: Input, wanted: Definition, times: tuple[int
             raise invalid(f"Type of attribute {name} cannot be changed while it is in use")
     # What the table has defined for others does not count.
     check_vector(wanted, [one["AttributeName"] for one in given])
+    check_no_key(wanted, record["KeySchema"], types)
     check_dimensions([*record["VectorIndexes"], wanted])
     record["AttributeDefinitions"] = [
         {"AttributeName": name, "AttributeType": kind} for name, kind in types.items()

@@ -3,7 +3,8 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/VectorSearchWorkingWith.html
 
 AWS documents the texts for attributes that are not defined and for too many indexes; those for
-dimensions and billing are answers that public conformance tests hold. The other limits are
+dimensions and billing are answers that public conformance tests hold, those for a vector that is
+defined as something else answers that a public project says it measured. The other limits are
 documented, their texts are not: those are ours.
 """
 
@@ -51,14 +52,18 @@ def check_vector_billing(on_demand: bool) -> None:
 
 
 def check_vector(index: Definition, names: list[str]) -> None:
+    """The definition holds in itself; `names` are the attributes that its request defines."""
     schema = index.get("SearchSchema") or []
     attributes = [element["AttributeName"] for element in schema]
     if any(name not in names for name in attributes):
         raise invalid("One element in SearchSchema is not defined in attribute definitions")
     if len(set(attributes)) < len(attributes):
         raise invalid("Duplicate attribute name in SearchSchema")
-    if vector_name(index) in attributes:
-        raise invalid("The vector attribute cannot be part of SearchSchema")
+    if vector_name(index) in names:
+        raise invalid(
+            f"Conflicting attribute definition for '{vector_name(index)}'. An attribute cannot be "
+            "defined in AttributeDefinitions when used as a VectorAttribute."
+        )
     kinds = [element["SearchSchemaElementType"] for element in schema]
     if kinds.count("HASH") > 1:
         raise invalid("SearchSchema can have only one HASH element")
@@ -73,6 +78,23 @@ def check_vector(index: Definition, names: list[str]) -> None:
         )
     if index["Dimensions"] > DIMENSIONS_MAX:
         raise invalid(f"Number of dimensions must be between 1 and {DIMENSIONS_MAX} inclusive.")
+
+
+def check_no_key(index: Definition, schema: list[dict[str, str]], types: dict[str, str]) -> None:
+    """The vector of an index that is added is no key of its table.
+
+    The text is known of a table with one key; with two it is taken to tell both.
+    """
+    name = vector_name(index)
+    keys = [(element["AttributeName"], element["KeyType"]) for element in schema]
+    if name not in dict(keys):
+        return
+    told = ", ".join(f"SchemaElement: key{{{key}:{types[key]}:{kind}}}" for key, kind in keys)
+    raise invalid(
+        "Attributes cannot be redefined. Please check that your attribute has the same type as "
+        f"previously defined. Existing schema: Schema:[{told}] New schema: VectorIndexSchema:"
+        f"[VectorAttribute: key{{{name}:L:{index['Dimensions']}}}]"
+    )
 
 
 def check_dimensions(indexes: list[Definition]) -> None:

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/VectorSearchWor
 The search is exact: it looks at every item of the table. AWS's is approximate.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import nsmallest
@@ -244,8 +245,12 @@ def _holds(item: Item, pairs: tuple[tuple[str, Value], ...]) -> bool:
 Distance = Callable[[Entry], float]
 
 
-def _product(one: Vector, two: Vector) -> float:
+def _product_of(one: Vector, two: Vector) -> float:
     return fsum(map(mul, one, two))
+
+
+# Python 3.12 has it built in, in extended precision.
+_product: Callable[[Vector, Vector], float] = getattr(math, "sumprod", _product_of)
 
 
 def _cosine(wanted_: Vector) -> Distance:

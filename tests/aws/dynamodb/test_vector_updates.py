@@ -38,3 +38,17 @@ def test_attributes_of_a_new_index_are_defined_in_the_request_that_adds_it(dynam
         VectorIndexUpdates=[{"Create": other}],
         AttributeDefinitions=strings("brand", "category"),
     )
+
+
+def test_the_key_of_the_table_is_no_vector(dynamodb: Any) -> None:
+    create(dynamodb, WHOLE)
+    other = {**WHOLE, "IndexName": "other", "VectorAttribute": {"AttributeName": "id"}}
+    assert add(dynamodb, other) == invalid(
+        "Attributes cannot be redefined. Please check that your attribute has the same type as "
+        "previously defined. Existing schema: Schema:[SchemaElement: key{id:S:HASH}] New schema: "
+        "VectorIndexSchema:[VectorAttribute: key{id:L:3}]"
+    )
+    assert add(dynamodb, other, AttributeDefinitions=strings("id")) == invalid(
+        "Conflicting attribute definition for 'id'. An attribute cannot be defined in "
+        "AttributeDefinitions when used as a VectorAttribute."
+    )

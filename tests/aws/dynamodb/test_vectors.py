@@ -129,6 +129,12 @@ def test_a_description_has_what_was_asked_for_and_what_is_held(dynamodb: Any) ->
             "Conflicting attribute definition for 'embedding'. All VectorIndexes on the same "
             "vector attribute must use the same dimensions.",
         ),
+        (
+            [{**WHOLE, "VectorAttribute": {"AttributeName": "id"}}],
+            {},
+            "Conflicting attribute definition for 'id'. An attribute cannot be defined in "
+            "AttributeDefinitions when used as a VectorAttribute.",
+        ),
         ([WHOLE, WHOLE], {}, "Duplicate index name: near"),
         (
             [WHOLE],
