@@ -236,9 +236,11 @@ def _binary_set(raw: Any, depth: int) -> tuple[list[str], int]:
 
 def _until_repeated(members: list[str], read: Callable[[str], Any]) -> list[str]:
     """The members as the newer form shows them: in order up to the first that is repeated."""
-    for at, member in enumerate(members):
-        if read(member) in map(read, members[:at]):
-            break
+    seen: set[Any] = set()
+    at = 0
+    while (one := read(members[at])) not in seen:
+        seen.add(one)
+        at += 1
     return [*sorted(members[:at], key=lambda one: _bytes_of(read(one))), *members[at:]]
 
 
