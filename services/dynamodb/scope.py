@@ -115,7 +115,7 @@ _EXPRESSION_PARAMETERS = frozenset(
     (
         *("ExpressionAttributeNames", "ExpressionAttributeValues", "ConditionExpression"),
         *("FilterExpression", "KeyConditionExpression", "ProjectionExpression"),
-        "UpdateExpression",
+        *("UpdateExpression", "SearchConditionExpression"),
     )
 )
 
