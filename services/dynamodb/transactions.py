@@ -44,7 +44,7 @@ from fogbank.services.dynamodb.items import (
     vectors_written,
     write_cost,
 )
-from fogbank.services.dynamodb.keys import EmptyKey, check_key, item_key
+from fogbank.services.dynamodb.keys import EmptyKey, check_key, expected_reads, item_key
 from fogbank.services.dynamodb.moments import Moment, moment_of
 from fogbank.services.dynamodb.schema import Table
 from fogbank.services.dynamodb.scope import Scope, scope_of
@@ -120,7 +120,10 @@ async def transact_write_items(ctx: Context, request: Input) -> Output:
             return [], reread(tx, actions, moment, meter)
         return run(tx, actions, moment, meter), []
 
-    changes, stands = await ctx.store.write(work)
+    reads = [
+        key for action in actions for key in expected_reads(action.record_key, (action.item,))
+    ]
+    changes, stands = await ctx.store.write(work, reads=reads)
     if meter is not None:
         meter.settle()
     return _written(request, actions, changes, stands)
