@@ -120,9 +120,7 @@ async def transact_write_items(ctx: Context, request: Input) -> Output:
             return [], reread(tx, actions, moment, meter)
         return run(tx, actions, moment, meter), []
 
-    reads = [
-        key for action in actions for key in expected_reads(action.record_key, (action.item,))
-    ]
+    reads = [key for action in actions for key in expected_reads(action.record_key, (action.item,))]
     changes, stands = await ctx.store.write(work, reads=reads)
     if meter is not None:
         meter.settle()
