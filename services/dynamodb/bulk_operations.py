@@ -19,9 +19,9 @@ from fogbank.services.dynamodb.errors import (
     ResourceInUseException,
     ResourceNotFoundException,
     ValidationException,
+    invalid,
 )
 from fogbank.services.dynamodb.job_lists import LISTED_MS, PAGE_MAX, Task
-from fogbank.services.dynamodb.projections import invalid
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import INTEGER, STRING, check

@@ -3,9 +3,8 @@
 from typing import Any
 
 from fogbank.services.context import Input
-from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.errors import ValidationException, invalid
 from fogbank.services.dynamodb.projections import check_projection
-from fogbank.services.dynamodb.projections import invalid as invalid
 from fogbank.services.dynamodb.vector_rules import check_vectors
 
 Schema = list[dict[str, str]]

@@ -9,8 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from fogbank.services.context import Context
-from fogbank.services.dynamodb.definitions import invalid
-from fogbank.services.dynamodb.errors import LimitExceededException
+from fogbank.services.dynamodb.errors import LimitExceededException, invalid
 from fogbank.services.dynamodb.schema import Record
 
 Wanted = dict[str, Any]

@@ -76,6 +76,10 @@ class PolicyNotFoundException(AwsError):
         super().__init__(f"Resource-based policy not found for the provided ResourceArn: {detail}")
 
 
+def invalid(text: str) -> ValidationException:
+    return ValidationException(f"One or more parameter values were invalid: {text}")
+
+
 def missing(member: str) -> ValidationException:
     """A required member is absent; `member` is its path in the model's case."""
     return ValidationException(

@@ -10,7 +10,7 @@ from typing import Any
 from fogbank.services.context import Input
 from fogbank.services.dynamodb import operands, values
 from fogbank.services.dynamodb.conditions import Truth
-from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.errors import ValidationException, invalid
 from fogbank.services.dynamodb.key_conditions import KeyCondition
 from fogbank.services.dynamodb.scope import Scope
 from fogbank.services.dynamodb.shapes import ANY, BOOLEAN, STRING
@@ -29,7 +29,6 @@ EXPECTED = {
 }
 ATTRIBUTE_UPDATES = {None: {"Value": ANY, "Action": STRING}}
 
-_INVALID = "One or more parameter values were invalid: "
 _SCALARS = ("S", "N", "B")
 # Operator: the fewest and most arguments, and the types that they may have (None is all).
 _OPERATORS: dict[str, tuple[int, int, tuple[str, ...] | None]] = {
@@ -48,10 +47,6 @@ _OPERATORS: dict[str, tuple[int, int, tuple[str, ...] | None]] = {
     "BETWEEN": (2, 2, _SCALARS),
 }
 _COMPARATORS = {"EQ": "=", "NE": "<>", "LE": "<=", "LT": "<", "GE": ">=", "GT": ">"}
-
-
-def invalid(text: str) -> ValidationException:
-    return ValidationException(_INVALID + text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ import orjson
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema
-from fogbank.services.dynamodb.definitions import invalid
 from fogbank.services.dynamodb.errors import (
     PolicyNotFoundException,
     ResourceNotFoundException,
     ValidationException,
+    invalid,
 )
 from fogbank.services.dynamodb.policy_documents import Document, parsed, shown
 from fogbank.services.dynamodb.resource_arns import resource_of

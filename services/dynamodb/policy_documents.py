@@ -9,8 +9,7 @@ from typing import Any
 
 import orjson
 
-from fogbank.services.dynamodb.definitions import invalid
-from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.errors import ValidationException, invalid
 
 Document = dict[str, Any]
 

@@ -2,13 +2,7 @@
 
 from typing import Any
 
-from fogbank.services.dynamodb.errors import ValidationException
-
-_INVALID = "One or more parameter values were invalid: "
-
-
-def invalid(text: str) -> ValidationException:
-    return ValidationException(_INVALID + text)
+from fogbank.services.dynamodb.errors import invalid
 
 
 def check_projection(projection: dict[str, Any]) -> None:

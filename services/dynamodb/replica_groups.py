@@ -6,8 +6,7 @@ import orjson
 
 from fogbank.services.context import Context, Input, World
 from fogbank.services.dynamodb import schema
-from fogbank.services.dynamodb.definitions import invalid
-from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.errors import ValidationException, invalid
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.events import emit
 from fogbank.storage.kv import Reader, Writer

@@ -10,9 +10,8 @@ from typing import Any
 
 from fogbank.services.context import Context, Input, Output
 from fogbank.services.dynamodb import schema
-from fogbank.services.dynamodb.definitions import invalid
 from fogbank.services.dynamodb.descriptions import index_status
-from fogbank.services.dynamodb.errors import ResourceNotFoundException, ValidationException
+from fogbank.services.dynamodb.errors import ResourceNotFoundException, ValidationException, invalid
 from fogbank.services.dynamodb.replica_groups import members
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.service import service

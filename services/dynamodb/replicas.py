@@ -12,13 +12,13 @@ from fogbank.services.dynamodb import copying, schema
 from fogbank.services.dynamodb.backup_records import keep_deleted
 from fogbank.services.dynamodb.bulk_operations import is_under_way
 from fogbank.services.dynamodb.copying import Job, finishes, place
-from fogbank.services.dynamodb.definitions import invalid
 from fogbank.services.dynamodb.descriptions import describe
 from fogbank.services.dynamodb.encryption import set_encryption
 from fogbank.services.dynamodb.errors import (
     ResourceInUseException,
     ResourceNotFoundException,
     ValidationException,
+    invalid,
 )
 from fogbank.services.dynamodb.expiry import switch, time_present
 from fogbank.services.dynamodb.moments import Moment

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from fogbank.services.dynamodb.definitions import invalid
+from fogbank.services.dynamodb.errors import invalid
 
 _RESOURCE = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):dynamodb:(?P<region>[^:]+):(?P<account>[0-9]+)"

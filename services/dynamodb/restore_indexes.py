@@ -12,9 +12,10 @@ from typing import Any
 from fogbank.services.context import Input
 from fogbank.services.dynamodb.definitions import check_unique
 from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.index_attributes import forget_unused, index_names
 from fogbank.services.dynamodb.schema import Record
 from fogbank.services.dynamodb.vector_indexes import definition, lasting
-from fogbank.services.dynamodb.vector_rules import Definition, schema_names, vector_name
+from fogbank.services.dynamodb.vector_rules import Definition, vector_name
 
 _LOCAL = ("IndexName", "KeySchema", "Projection")
 _GLOBAL = (*_LOCAL, "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
@@ -34,19 +35,9 @@ def take_indexes(record: Record, source: Record, request: Input) -> None:
     vectors = _vectors(lasting(source), request.get("VectorIndexOverride"))
     if vectors:
         record["VectorIndexes"] = vectors
-    used = {element["AttributeName"] for element in record["KeySchema"]}
-    names = []
-    for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
-        for index in record.get(member) or ():
-            names.append(index["IndexName"])
-            used.update(element["AttributeName"] for element in index["KeySchema"])
-    for index in vectors:
-        names.append(index["IndexName"])
-        used.update(schema_names(index))
-    check_unique(names)
-    record["AttributeDefinitions"] = [
-        one for one in source["AttributeDefinitions"] if one["AttributeName"] in used
-    ]
+    check_unique(index_names(record))
+    record["AttributeDefinitions"] = source["AttributeDefinitions"]
+    forget_unused(record)
 
 
 def _indexes(

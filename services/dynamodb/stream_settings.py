@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_StreamSpecifi
 
 from typing import Any
 
-from fogbank.services.dynamodb.definitions import invalid
+from fogbank.services.dynamodb.errors import invalid
 
 
 def check_stream(wanted: dict[str, Any] | None, *, creating: bool) -> None:

@@ -11,13 +11,19 @@ from fogbank.services.dynamodb.definitions import (
     GLOBAL_INDEXES_MAX,
     check_attributes,
     check_global,
-    invalid,
 )
 from fogbank.services.dynamodb.encryption import change_encryption, check_encryption
 from fogbank.services.dynamodb.errors import (
     LimitExceededException,
     ResourceNotFoundException,
     ValidationException,
+    invalid,
+)
+from fogbank.services.dynamodb.index_attributes import (
+    define,
+    forget_unused,
+    index_names,
+    types_with,
 )
 from fogbank.services.dynamodb.moments import Moment
 from fogbank.services.dynamodb.replica_groups import SHARED, check_settings, members
@@ -42,7 +48,6 @@ from fogbank.services.dynamodb.tables import (
 from fogbank.services.dynamodb.update_answers import answered
 from fogbank.services.dynamodb.update_rules import asked, lasts
 from fogbank.services.dynamodb.vector_indexes import VECTOR_UPDATES, change_vectors
-from fogbank.services.dynamodb.vector_rules import schema_names
 from fogbank.services.events import emit
 from fogbank.storage.keys import after
 from fogbank.storage.kv import Writer
@@ -197,12 +202,7 @@ def _create_index(
     times: tuple[int, int],
 ) -> None:
     name = wanted["IndexName"]
-    present = [
-        index["IndexName"]
-        for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes", "VectorIndexes")
-        for index in record.get(member) or ()
-    ]
-    if name in present:
+    if name in index_names(record):
         raise ValidationException("Attempting to create an index which already exists")
     if len(record.get("GlobalSecondaryIndexes") or ()) >= GLOBAL_INDEXES_MAX:
         raise LimitExceededException(
@@ -232,21 +232,11 @@ def _define(record: Record, request: Input, wanted: dict[str, Any]) -> None:
     if not given:
         raise invalid(f"AttributeDefinitions is not specified for index: {wanted['IndexName']}")
     check_attributes(given)
-    types = {one["AttributeName"]: one["AttributeType"] for one in record["AttributeDefinitions"]}
     keys = {element["AttributeName"] for element in wanted["KeySchema"]}
-    for one in given:
-        if one["AttributeName"] not in keys:
-            continue
-        if types.get(one["AttributeName"], one["AttributeType"]) != one["AttributeType"]:
-            raise invalid(
-                f"Type of attribute {one['AttributeName']} cannot be changed while it is in use"
-            )
-        types[one["AttributeName"]] = one["AttributeType"]
+    types = types_with(record, given, keys)
     throughput.check_index_units(record, wanted)
     check_global(wanted, list(types), record.get("BillingMode") == "PAY_PER_REQUEST")
-    record["AttributeDefinitions"] = [
-        {"AttributeName": name, "AttributeType": kind} for name, kind in types.items()
-    ]
+    define(record, types)
 
 
 def _backfill(ctx: Context, tx: Writer, record: Record, name: str, start: bytes) -> bytes | None:
@@ -292,14 +282,6 @@ def _delete_index(ctx: Context, tx: Writer, record: Record, name: str) -> None:
     record["GlobalSecondaryIndexes"].remove(index)
     if not record["GlobalSecondaryIndexes"]:
         del record["GlobalSecondaryIndexes"]
-    kept = {element["AttributeName"] for element in record["KeySchema"]}
-    for vector in record.get("VectorIndexes") or ():
-        kept.update(schema_names(vector))
-    for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
-        for other in record.get(member) or ():
-            kept.update(element["AttributeName"] for element in other["KeySchema"])
-    record["AttributeDefinitions"] = [
-        one for one in record["AttributeDefinitions"] if one["AttributeName"] in kept
-    ]
+    forget_unused(record)
     body = {"TableId": record["TableId"], "IndexId": schema.index_id(index)}
     emit(ctx, tx, "dynamodb.sweep", record["TableId"], body)

@@ -7,7 +7,8 @@ from typing import Any
 
 from fogbank.services.context import Input
 from fogbank.services.dynamodb import on_demand, provisioning, warm
-from fogbank.services.dynamodb.definitions import check_throughput, invalid
+from fogbank.services.dynamodb.definitions import check_throughput
+from fogbank.services.dynamodb.errors import invalid
 from fogbank.services.dynamodb.schema import Record
 
 Holder = dict[str, Any]

@@ -4,8 +4,7 @@ from typing import Any
 
 from fogbank.services.context import Input
 from fogbank.services.dynamodb import on_demand, throughput, warm
-from fogbank.services.dynamodb.definitions import invalid
-from fogbank.services.dynamodb.errors import LimitExceededException, ValidationException
+from fogbank.services.dynamodb.errors import LimitExceededException, ValidationException, invalid
 from fogbank.services.dynamodb.vector_rules import check_vector_updates
 
 # AWS names some members that no client knows.
@@ -93,10 +92,14 @@ def _check_together(found: Input) -> None:
     if online and "StreamSpecification" in found:
         raise invalid("You cannot create or delete index while changing stream status")
     if len(online) > 1:
-        raise LimitExceededException(
-            "Subscriber limit exceeded: Only 1 online index can be created or deleted "
-            "simultaneously per table"
-        )
+        raise one_at_a_time()
+
+
+def one_at_a_time() -> LimitExceededException:
+    return LimitExceededException(
+        "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously "
+        "per table"
+    )
 
 
 def _online(found: Input) -> list[dict[str, Any]]:

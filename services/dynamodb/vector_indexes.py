@@ -10,15 +10,22 @@ is in no AWS page: it is as a public project says that it measured it at AWS in 
 from typing import Any
 
 from fogbank.services.context import Input
-from fogbank.services.dynamodb.definitions import check_attributes, invalid
+from fogbank.services.dynamodb.definitions import check_attributes
 from fogbank.services.dynamodb.errors import (
     LimitExceededException,
     ResourceInUseException,
     ResourceNotFoundException,
     ValidationException,
 )
+from fogbank.services.dynamodb.index_attributes import (
+    define,
+    forget_unused,
+    index_names,
+    types_with,
+)
 from fogbank.services.dynamodb.schema import Record, status_of
 from fogbank.services.dynamodb.shapes import INTEGER, STRING
+from fogbank.services.dynamodb.update_rules import one_at_a_time
 from fogbank.services.dynamodb.vector_rules import (
     VECTOR_INDEXES_MAX,
     Definition,
@@ -38,10 +45,6 @@ VECTOR_INDEX = {
     "DistanceFunction!": STRING,
 }
 VECTOR_UPDATES = [{"Create": VECTOR_INDEX, "Delete": {"IndexName!": STRING}}]
-ONE_AT_A_TIME = (
-    "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per "
-    "table"
-)
 
 
 def present(record: Record, now_ms: int) -> list[Definition]:
@@ -103,7 +106,7 @@ def _check_alone(record: Record, request: Input, now_ms: int) -> None:
     if not any(one.get("Create") or one.get("Delete") for one in updates):
         return
     if is_changing(record, now_ms) or (filling and request.get("VectorIndexUpdates")):
-        raise LimitExceededException(ONE_AT_A_TIME)
+        raise one_at_a_time()
 
 
 def change_vectors(record: Record, request: Input, times: tuple[int, int]) -> None:
@@ -123,9 +126,7 @@ def change_vectors(record: Record, request: Input, times: tuple[int, int]) -> No
 
 
 def _create(record: Record, request: Input, wanted: Definition, times: tuple[int, int]) -> None:
-    members = ("LocalSecondaryIndexes", "GlobalSecondaryIndexes", "VectorIndexes")
-    names = [index["IndexName"] for member in members for index in record.get(member) or ()]
-    if wanted["IndexName"] in names:
+    if wanted["IndexName"] in index_names(record):
         raise ValidationException("Attempting to create an index which already exists")
     check_vector_billing(record.get("BillingMode") == "PAY_PER_REQUEST")
     if len(record["VectorIndexes"]) >= VECTOR_INDEXES_MAX:
@@ -133,23 +134,14 @@ def _create(record: Record, request: Input, wanted: Definition, times: tuple[int
             "Subscriber limit exceeded: Number of vector secondary indexes exceeds per-table limit "
             f"of {VECTOR_INDEXES_MAX}"
         )
-    types = {one["AttributeName"]: one["AttributeType"] for one in record["AttributeDefinitions"]}
     given = request.get("AttributeDefinitions") or []
     check_attributes(given)
-    used = schema_names(wanted)
-    for one in given:
-        name, kind = one["AttributeName"], one["AttributeType"]
-        if name not in used:
-            continue
-        if types.setdefault(name, kind) != kind:
-            raise invalid(f"Type of attribute {name} cannot be changed while it is in use")
+    types = types_with(record, given, schema_names(wanted))
     # What the table has defined for others does not count.
     check_vector(wanted, [one["AttributeName"] for one in given])
     check_no_key(wanted, record["KeySchema"], types)
     check_dimensions([*record["VectorIndexes"], wanted])
-    record["AttributeDefinitions"] = [
-        {"AttributeName": name, "AttributeType": kind} for name, kind in types.items()
-    ]
+    define(record, types)
     now_ms, settled_ms = times
     record["VectorIndexes"].append(
         {**wanted, "FilledFromMs": settled_ms, "ActiveAtMs": settled_ms + (settled_ms - now_ms)}
@@ -163,15 +155,7 @@ def _delete(record: Record, name: str, times: tuple[int, int]) -> None:
             break
     else:
         raise ResourceNotFoundException(f"Index {name} for table {record['TableName']}")
-    used = {element["AttributeName"] for element in record["KeySchema"]}
-    for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
-        for other in record.get(member) or ():
-            used.update(element["AttributeName"] for element in other["KeySchema"])
-    for one in record["VectorIndexes"]:
-        used.update(schema_names(one) if "DeletedAtMs" not in one else ())
-    record["AttributeDefinitions"] = [
-        one for one in record["AttributeDefinitions"] if one["AttributeName"] in used
-    ]
+    forget_unused(record)
 
 
 def describe_vectors(record: Record, now_ms: int) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ documented, their texts are not: those are ours.
 
 from typing import Any
 
-from fogbank.services.dynamodb.projections import check_projection, invalid
+from fogbank.services.dynamodb.errors import invalid
+from fogbank.services.dynamodb.projections import check_projection
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 VECTOR_INDEXES_MAX = 5

@@ -14,9 +14,8 @@ from math import isinf
 import orjson
 
 from fogbank.services.dynamodb import stored
-from fogbank.services.dynamodb.errors import ValidationException
+from fogbank.services.dynamodb.errors import ValidationException, invalid
 from fogbank.services.dynamodb.keys import check_index_keys, check_updated
-from fogbank.services.dynamodb.projections import invalid
 from fogbank.services.dynamodb.schema import Index, Record, Table
 from fogbank.services.dynamodb.values import Item, Value, kind_of, text_size, value
 from fogbank.services.dynamodb.vector_rules import Definition, schema_names, vector_name

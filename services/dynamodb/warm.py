@@ -6,8 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput
 from typing import Any
 
 from fogbank.services.dynamodb.account import TABLE_UNITS_MAX
-from fogbank.services.dynamodb.definitions import invalid
-from fogbank.services.dynamodb.errors import LimitExceededException
+from fogbank.services.dynamodb.errors import LimitExceededException, invalid
 
 Holder = dict[str, Any]
 Units = dict[str, int]
