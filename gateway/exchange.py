@@ -141,12 +141,15 @@ class Exchange:
         self._waiting_bytes += len(piece)
         if self._waiting_bytes > HIGH_WATER_LIMIT:
             self._line.flow.pause_reading()
-        if self._message_event is not None:
-            self._message_event.set()
+        self._tell()
 
     def end(self) -> None:
         """The request's body is complete."""
         self.more_body = False
+        self._tell()
+
+    def _tell(self) -> None:
+        """There is news, if anybody has ever waited for some."""
         if self._message_event is not None:
             self._message_event.set()
 
@@ -271,8 +274,7 @@ class Exchange:
         if not more:
             assert self._left <= 0
             self.response_complete = True
-            if self._message_event is not None:
-                self._message_event.set()
+            self._tell()
             if not self.keep_alive:
                 close_gently(line.transport, unread=self.more_body)
             line.on_response_complete()

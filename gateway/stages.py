@@ -221,9 +221,9 @@ class Gateway:
 
     def _span(self, request: HttpRequest) -> Span:
         header = request.header(b"x-amzn-trace-id")
-        if header and not _TRACE_HEADER.fullmatch(header):
+        if header is not None and not _TRACE_HEADER.fullmatch(header):
             header = None
-        return self._stack.traces.begin(self._stack.clock.now_ms(), header or None)
+        return self._stack.traces.begin(self._stack.clock.now_ms(), header)
 
     def _render(self, error: AwsError, seen: _Seen, request_id: str) -> HttpResponse:
         model = seen.model

@@ -73,7 +73,7 @@ class Catalog:
         return service
 
     def handler(self, service: str, operation: str) -> Handler:
-        found = self._services.get(service) or self.service(service)
+        found = self.service(service)
         handler = found.operations.get(operation) if found else None
         if handler is None:
             raise NotImplementedYet(service, operation)
@@ -113,12 +113,11 @@ class Catalog:
         await service.consumers[event.topic](ctx, event)
 
 
-_SUBJECTS = ("Bucket", "Key", "TableName", "FunctionName", "restApiId", "logGroupName", "RoleName")
+_SUBJECTS = frozenset(
+    ("Bucket", "Key", "TableName", "FunctionName", "restApiId", "logGroupName", "RoleName")
+)
 
 
 def _subject(request: Input) -> dict[str, Any] | None:
     """The names in a request that tell a reader of the trace what it was about."""
-    table = request.get("TableName")
-    if table is not None:
-        return {"TableName": table}
-    return {name: request[name] for name in _SUBJECTS if name in request} or None
+    return {name: given for name, given in request.items() if name in _SUBJECTS} or None

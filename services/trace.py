@@ -37,7 +37,6 @@ class TraceBuffer:
     def __init__(self, ids: Ids, spans_max: int = SPANS_MAX) -> None:
         self._ids = ids
         self._records: deque[Record] = deque(maxlen=spans_max)
-        self._keep = self._records.append
 
     def begin(self, now_ms: int, header: str | None = None) -> Span:
         """The span of a request: a child where `header` (X-Amzn-Trace-Id) names a parent."""
@@ -61,7 +60,7 @@ class TraceBuffer:
         status: str = "ok",
         detail: dict[str, Any] | None = None,
     ) -> None:
-        self._keep(Record(span, name, kind, start_ms, duration_ms, status, detail))
+        self._records.append(Record(span, name, kind, start_ms, duration_ms, status, detail))
 
     def traces(self, limit: int = 100) -> list[dict[str, Any]]:
         """The newest `limit` traces, newest first, each a forest of spans in order of start."""
