@@ -51,21 +51,21 @@ def page_of(
     entries together, and of each item, as reads are charged for them.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html#LSI.ThroughputConsiderations
     """
-    if fetched is None:
-        return _plain(pairs, limit or ITEMS_MAX, brief=brief)
     page = Page()
     raws = page.raws
     add, size_of = raws.append, stored.size_of
     most = limit or ITEMS_MAX
     total = charged = taken = 0
     for count, (_, entry) in enumerate(pairs, 1):
-        size = total + size_of(entry)
-        raw = _whole(*fetched, entry)
-        charged = rounded(size) + taken + rounded(size_of(raw))
+        raw, size = entry, total + size_of(entry)
+        charged = size
+        if fetched is not None:
+            raw = _whole(*fetched, entry)
+            charged = rounded(size) + taken + rounded(size_of(raw))
         if charged > PAGE_BYTES_MAX and raws:
             page.last = raws[-1]
             break
-        total, taken = size, charged - rounded(size)
+        total, taken = size, charged - rounded(size) if fetched else 0
         add(raw)
         if count >= most:
             page.last = raw
@@ -73,27 +73,6 @@ def page_of(
         if brief and (charged > BRIEF_BYTES_MAX or count > BRIEF_ITEMS_MAX):
             raise TooMuchForTheLoop
     page.size_bytes, page.fetched_bytes = total, taken
-    return page
-
-
-def _plain(pairs: Iterable[tuple[bytes, bytes]], most: int, *, brief: bool) -> Page:
-    """A page of entries that are told as they are stored."""
-    page = Page()
-    raws = page.raws
-    total = 0
-    for count, (_, raw) in enumerate(pairs, 1):
-        size = total + stored.size_of(raw)
-        if size > PAGE_BYTES_MAX and raws:
-            page.last = raws[-1]
-            break
-        total = size
-        raws.append(raw)
-        if count >= most:
-            page.last = raw
-            break
-        if brief and (total > BRIEF_BYTES_MAX or count > BRIEF_ITEMS_MAX):
-            raise TooMuchForTheLoop
-    page.size_bytes = total
     return page
 
 
