@@ -5,6 +5,7 @@ from hashlib import sha256
 from math import hypot
 from threading import Lock
 
+from fogbank.services.context import Context
 from fogbank.services.dynamodb import stored
 from fogbank.services.dynamodb.values import Item, value
 from fogbank.services.dynamodb.vector_rules import Definition, schema_names, vector_name
@@ -77,13 +78,18 @@ class VectorCache:
             self._size_bytes += kept.size_bytes
 
 
-_CACHE = VectorCache(CACHE_BYTES_MAX)
+def cache_of(ctx: Context) -> VectorCache:
+    """The stack's."""
+    cache: VectorCache = ctx.stack.caches.setdefault(
+        "dynamodb.vectors", VectorCache(CACHE_BYTES_MAX)
+    )
+    return cache
 
 
 class Entries:
     """The entries of one index, for one search."""
 
-    def __init__(self, index: Definition, cache: VectorCache = _CACHE) -> None:
+    def __init__(self, index: Definition, cache: VectorCache) -> None:
         self._index = index
         self._cache = cache
         self._search = cache.begin()

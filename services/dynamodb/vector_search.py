@@ -28,7 +28,7 @@ from fogbank.services.dynamodb.scope import Scope, scope_of
 from fogbank.services.dynamodb.service import service
 from fogbank.services.dynamodb.shapes import ANY, INTEGER, STRING, check
 from fogbank.services.dynamodb.values import Item, Value, kind_of
-from fogbank.services.dynamodb.vector_cache import Entries, Entry
+from fogbank.services.dynamodb.vector_cache import Entries, Entry, VectorCache, cache_of
 from fogbank.services.dynamodb.vector_indexes import present, state
 from fogbank.services.dynamodb.vector_rules import Definition, schema_names, vector_name
 from fogbank.services.dynamodb.vectors import (
@@ -96,7 +96,10 @@ async def search_vectors(ctx: Context, request: Input) -> Output:
     now_ms = ctx.clock.now_ms()
     told = wanted(request) is not None
     # On the reader's thread: both the search and the making of a large answer take long.
-    answer = await ctx.store.read(lambda tx: _answer(_nearest(tx, key, search, now_ms), told))
+    cache = cache_of(ctx)
+    answer = await ctx.store.read(
+        lambda tx: _answer(_nearest(tx, key, search, cache, now_ms), told)
+    )
     return {"__raw__": answer}
 
 
@@ -180,12 +183,12 @@ def _pair(node: Node, scope: Scope) -> tuple[str, str]:
     return str(name), str(sides[1].parts[0])
 
 
-def _nearest(tx: Reader, key: bytes, search: Search, now_ms: int) -> Found:
+def _nearest(tx: Reader, key: bytes, search: Search, cache: VectorCache, now_ms: int) -> Found:
     table = schema.load(tx, key, now_ms)
     index = _index_of(table, search, now_ms)
     _check_fit(table, index, search)
     distance = _DISTANCES[index["DistanceFunction"]](search.vector)
-    entries = Entries(index)
+    entries = Entries(index, cache)
     examined = 0
     scored: list[tuple[float, int, bytes]] = []
     for at, (_, raw) in enumerate(tx.range(*schema.items_span(table.world, table.id))):
