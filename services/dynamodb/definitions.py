@@ -207,6 +207,11 @@ def _check_projected(indexes: list[dict[str, Any]]) -> None:
         )
 
 
+def units_in(holder: dict[str, Any], member: str) -> dict[str, int]:
+    """The units that a request names; a structure without any is taken for none at all."""
+    return {name: units for name, units in (holder.get(member) or {}).items() if units is not None}
+
+
 def check_used(
     definitions: list[dict[str, str]], schema: Schema, indexes: list[dict[str, Any]]
 ) -> None:

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capac
 from typing import Any
 
 from fogbank.services.dynamodb.account import TABLE_UNITS_MAX
+from fogbank.services.dynamodb.definitions import units_in
 from fogbank.services.dynamodb.errors import LimitExceededException, invalid
 
 Holder = dict[str, Any]
@@ -21,12 +22,7 @@ def label(index: str | None) -> str:
 
 
 def given(holder: Holder) -> Units:
-    """The units that a request names; a structure without any is taken for none at all."""
-    return {
-        name: units
-        for name, units in (holder.get("OnDemandThroughput") or {}).items()
-        if units is not None
-    }
+    return units_in(holder, "OnDemandThroughput")
 
 
 def check_new(holder: Holder, index: str | None, *, on_demand: bool) -> None:

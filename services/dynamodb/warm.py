@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput
 from typing import Any
 
 from fogbank.services.dynamodb.account import TABLE_UNITS_MAX
+from fogbank.services.dynamodb.definitions import units_in
 from fogbank.services.dynamodb.errors import LimitExceededException, invalid
 
 Holder = dict[str, Any]
@@ -28,12 +29,7 @@ def label(index: str | None) -> str:
 
 
 def given(holder: Holder) -> Units:
-    """The units that a request names; a structure without any is taken for none at all."""
-    return {
-        name: units
-        for name, units in (holder.get("WarmThroughput") or {}).items()
-        if units is not None
-    }
+    return units_in(holder, "WarmThroughput")
 
 
 def effective(record: Holder, holder: Holder) -> Units:
