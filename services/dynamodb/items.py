@@ -304,21 +304,18 @@ async def _write(ctx: Context, name: str, item: Item, work: Work) -> Change:
     reads = expected_reads(key, (item,))
     moment = moment_of(ctx)
     meter = meter_of(ctx)
+    change = await ctx.store.write(lambda tx: metered(tx, key, work, moment, meter), reads=reads)
     if meter is not None:
-        change = await ctx.store.write(
-            lambda tx: metered(tx, key, work, moment, meter), reads=reads
-        )
         meter.settle()
-        return change
-    return await ctx.store.write(
-        lambda tx: work(tx, schema.load(tx, key, moment.now_ms), moment), reads=reads
-    )
+    return change
 
 
-def metered(tx: Writer, key: bytes, work: Work, moment: Moment, meter: Meter) -> Change:
-    """The write, when there is throughput for it."""
-    meter.begin()
+def metered(tx: Writer, key: bytes, work: Work, moment: Moment, meter: Meter | None) -> Change:
+    """The write, when there is throughput for it; without a meter there always is."""
     table = schema.load(tx, key, moment.now_ms)
+    if meter is None:
+        return work(tx, table, moment)
+    meter.begin()
     meter.admit(table, WRITE)
     change = work(tx, table, moment)
     meter.write(table, write_cost(change), change.index_units)

@@ -127,12 +127,7 @@ async def execute_statement(ctx: Context, request: Input) -> Output:
         _, work = work_of(statement, scope, table, shows_item=bound.shows_item)
         return work(tx, table, moment)
 
-    def work(tx: Writer) -> Change:
-        if meter is not None:
-            return metered(tx, record_key, write, moment, meter)
-        return write(tx, schema.load(tx, record_key, moment.now_ms), moment)
-
-    change = await ctx.store.write(work)
+    change = await ctx.store.write(lambda tx: metered(tx, record_key, write, moment, meter))
     if meter is not None:
         meter.settle()
     answer: Output = {"Items": returned(statement, scope, change)}
